@@ -1,0 +1,22 @@
+"""Print figures for programs and for people."""
+
+import sys
+from typing import Any, Final
+
+import msgspec
+from rich.console import Console
+
+WIDTH: Final = 140
+"""Columns where there is no terminal to ask."""
+
+
+def console_for(*, json: bool) -> Console:
+    """Return where people read: standard error when standard output is for a program."""
+    console = Console(stderr=json)
+    return console if console.is_terminal else Console(stderr=json, width=WIDTH)
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document on standard output."""
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
+    sys.stdout.flush()

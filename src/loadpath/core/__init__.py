@@ -1,0 +1,1 @@
+"""What every room stands on: time, backoff, ids, statistics, errors, settings. No I/O."""

@@ -1,0 +1,1 @@
+"""The big systems, composed from the rooms below."""

@@ -1,0 +1,1 @@
+"""Load for the timeline system: a graph, arrivals that do not wait for answers, and a report."""

@@ -1,0 +1,296 @@
+"""Run the timeline system on given servers: API processes and fan-out writers, watched.
+
+A child that ends is started again after a growing pause; one that keeps ending ends the service
+with its last words. Children die with this process, however it ends.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+from types import TracebackType
+from typing import Final, Self
+
+import asyncpg
+import msgspec
+
+from loadpath.core.backoff import Backoff
+from loadpath.core.errors import LoadpathError
+from loadpath.local.cancellation import finish
+from loadpath.local.errors import ServerError
+from loadpath.local.probes import http_ready
+from loadpath.local.process import Child, Plan
+from loadpath.systems.timeline.fanout.log import position
+from loadpath.systems.timeline.fanout.rings import RingStats, TimelineReader
+from loadpath.systems.timeline.record.migrate import migrate, shipped
+from loadpath.systems.timeline.settings import TimelineSettings
+
+CONFIG: Final = "timeline.toml"
+API_START: Final = 30.0
+WRITER_START: Final = 600.0  # it reads the whole graph
+STEADY: Final = 1.0
+"""Seconds that a process must have been up for its end to count as a new trouble."""
+LOOK_EVERY: Final = 0.02
+
+
+class ServiceFailedError(LoadpathError, RuntimeError):
+    """Report a process of the system that does not stay up; carries its last lines."""
+
+
+class TimelineService:
+    """Run the processes of one timeline system until the block ends.
+
+    Args:
+        settings: Of the whole system; PostgreSQL must be there, the rings' folder is made.
+        folder: Where the settings file and the processes' logs go.
+        apis: How many HTTP processes share the port.
+        backoff: Pauses before a process is started again.
+        attempts: How often in a row a process may fail to start, or to stay up.
+
+    Attributes:
+        settings: Of the whole system.
+        config: The settings as the file that every process reads.
+        apis: The HTTP processes.
+        writers: The fan-out writers, by shard.
+    """
+
+    def __init__(
+        self,
+        settings: TimelineSettings,
+        *,
+        folder: Path,
+        apis: int = 1,
+        backoff: Backoff | None = None,
+        attempts: int = 5,
+    ) -> None:
+        if apis < 1:
+            raise ValueError(f"apis must be at least 1, not {apis}")
+        if attempts < 1:
+            raise ValueError(f"attempts must be at least 1, not {attempts}")
+        self.settings = settings
+        self.config = folder / CONFIG
+        self.apis = [self._api(folder, number) for number in range(apis)]
+        self.writers = [self._writer(folder, shard) for shard in range(settings.shards)]
+        self._backoff = backoff or Backoff(base=0.05, cap=5.0, jitter="equal")
+        self._attempts = attempts
+        self._killed: set[Child] = set()
+        self._up = {child: asyncio.Event() for child in self.children}
+        self._watchers: list[asyncio.Task[None]] = []
+        self._owner: asyncio.Task[object] | None = None
+        self._failure: ServiceFailedError | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the system answers HTTP."""
+        return f"http://{self.settings.api.host}:{self.settings.api.port}"
+
+    @property
+    def children(self) -> list[Child]:
+        """Every process, the writers first."""
+        return [*self.writers, *self.apis]
+
+    async def __aenter__(self) -> Self:
+        self._owner = asyncio.current_task()
+        await asyncio.to_thread(self._write_config)
+        await migrate_record(self.settings.postgres)
+        try:
+            async with asyncio.TaskGroup() as starting:
+                for child in self.children:
+                    starting.create_task(child.start())
+        except BaseExceptionGroup as group:
+            await finish(self._stop())
+            raise group.exceptions[0] from None
+        except BaseException:
+            await finish(self._stop())
+            raise
+        for child in self.children:
+            self._up[child].set()
+            self._watchers.append(asyncio.create_task(self._watch(child)))
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await finish(self._stop())
+        if self._failure is not None:
+            if isinstance(error, asyncio.CancelledError) and self._owner is not None:
+                self._owner.uncancel()
+            raise self._failure
+
+    async def recovered(self) -> None:
+        """Wait until every process is up, those that were killed included."""
+        for child in self.children:
+            await self._up[child].wait()
+
+    async def kill(self, child: Child) -> None:
+        """Kill one of the processes at once, as a crash would; it is started again.
+
+        Returns when it is dead; `recovered` waits until it is back. However often this is done,
+        it does not count as a process that does not stay up.
+        """
+        self._up[child].clear()
+        self._killed.add(child)
+        await child.kill()
+
+    async def stats(self) -> list[RingStats | None]:
+        """Return the counters of every shard's writer; None while one has no rings."""
+        return await asyncio.to_thread(self._stats)
+
+    async def drained(self, *, patience: float = 60.0) -> int:
+        """Wait until the writers have applied the whole log as it is now.
+
+        Args:
+            patience: Seconds to wait.
+
+        Returns:
+            How many entries the slowest writer still lacks, 0 when all have everything.
+        """
+        connection = await asyncpg.connect(self.settings.postgres)
+        try:
+            last = (await position(connection)).last
+        finally:
+            connection.terminate()
+        loop = asyncio.get_running_loop()
+        give_up = loop.time() + patience
+        while missing := await self._missing(last):
+            if loop.time() > give_up:
+                return missing
+            await asyncio.sleep(LOOK_EVERY)
+        return 0
+
+    async def _missing(self, last: int) -> int:
+        """Return how many log entries up to `last` the slowest writer lacks, or rings await."""
+        lacking = [last if s is None else last - s.applied + s.dirty for s in await self.stats()]
+        return max(0, *lacking)
+
+    def _stats(self) -> list[RingStats | None]:
+        settings = self.settings
+        reader = TimelineReader(
+            Path(settings.rings),
+            shards=settings.shards,
+            capacity=settings.capacity,
+            length=settings.length,
+        )
+        return [reader.stats(shard) for shard in range(settings.shards)]
+
+    def _write_config(self) -> None:
+        self.config.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(self.config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(as_toml(self.settings))
+
+    def _api(self, folder: Path, number: int) -> Child:
+        plan = self._plan(folder, f"api-{number}", ["api", self.config], API_START)
+        return Child(plan, ready=http_ready(f"{self.url}/health"))
+
+    def _writer(self, folder: Path, shard: int) -> Child:
+        name = f"fanout-{shard}"
+        plan = self._plan(folder, name, ["fanout", self.config, str(shard)], WRITER_START)
+        child: Child
+
+        async def ready() -> bool:
+            try:
+                stats = (await self.stats())[shard]
+            except OSError:  # a folder that cannot be used: the writer itself will say so
+                return False
+            return stats is not None and stats.pid == child.pid
+
+        child = Child(plan, ready=ready)
+        return child
+
+    def _plan(self, folder: Path, name: str, command: Sequence[str | Path], timeout: float) -> Plan:
+        module, *arguments = command
+        return Plan(
+            name=name,
+            command=[sys.executable, "-m", f"loadpath.systems.timeline.{module}", *arguments],
+            log=folder / f"{name}.log",
+            owner_folder=folder,
+            start_timeout=timeout,
+        )
+
+    async def _stop(self) -> None:
+        for watcher in self._watchers:
+            watcher.cancel()
+        await asyncio.gather(*self._watchers, return_exceptions=True)
+        stopped = (child.stop() for child in reversed(self.children))
+        for outcome in await asyncio.gather(*stopped, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+    async def _watch(self, child: Child) -> None:
+        """Start a process again whenever it ends, or end the service."""
+        failures = 0
+        loop = asyncio.get_running_loop()
+        while True:
+            since = loop.time()
+            status = await child.wait()
+            self._up[child].clear()
+            steady = loop.time() - since >= STEADY or child in self._killed
+            self._killed.discard(child)
+            failures = 1 if steady else failures + 1
+            while failures <= self._attempts and not await self._started_again(child, failures):
+                failures += 1
+            if failures > self._attempts:
+                await self._fail(child, status)
+                return
+            self._up[child].set()
+
+    async def _started_again(self, child: Child, failures: int) -> bool:
+        await asyncio.sleep(self._backoff.delay(failures, Random()))  # noqa: S311 - spreads restarts
+        try:
+            await child.start()
+        except ServerError:
+            return False
+        return True
+
+    async def _fail(self, child: Child, status: int) -> None:
+        """End the block that the service runs for, with what the process said last."""
+        said = await child.tail()
+        if self._failure is not None:
+            return
+        self._failure = ServiceFailedError(
+            f"{child.plan.name} ended with status {status} and did not come back in "
+            f"{self._attempts} attempts; its last lines:\n{said}"
+        )
+        if self._owner is not None:
+            self._owner.cancel()
+
+
+async def migrate_record(dsn: str) -> None:
+    """Bring a record's schema up to date.
+
+    Args:
+        dsn: Where PostgreSQL is.
+
+    Raises:
+        MigrationError: The schema is newer than this code, or a migration was changed.
+    """
+    migrations = await asyncio.to_thread(shipped)
+    connection = await asyncpg.connect(dsn)
+    try:
+        await migrate(connection, migrations)
+    finally:
+        connection.terminate()
+
+
+def as_toml(settings: TimelineSettings) -> str:
+    """Return the settings as the TOML file that every process reads."""
+    values = msgspec.to_builtins(settings)
+    plain = {name: value for name, value in values.items() if not isinstance(value, dict)}
+    tables = {name: value for name, value in values.items() if isinstance(value, dict)}
+    lines = [f"{name} = {_toml(value)}" for name, value in plain.items()]
+    for table, entries in tables.items():
+        lines += ["", f"[{table}]"]
+        lines += [f"{name} = {_toml(value)}" for name, value in entries.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _toml(value: object) -> str:
+    """Return a number, or a string, whose JSON escapes TOML shares."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

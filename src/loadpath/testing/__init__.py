@@ -1,0 +1,5 @@
+"""The public test kit: time that stands still until told, for tests of your own."""
+
+from loadpath.testing.clock import FakeClock
+
+__all__ = ["FakeClock"]
