@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loadpath.local.identity import Identity, can_map
+from loadpath.local.identity import Identity, can_map, launch_command
 
 FORBIDDEN = Path(__file__).with_name("forbidden.py")
 SOMEBODY = 65534
@@ -32,8 +32,8 @@ pytestmark = [
 ]
 
 
-def run(*command: object, user: int | None = None) -> str:
-    """Run a command, perhaps as another user; returns what it printed."""
+def run(*command: object) -> str:
+    """Run a command; returns what it printed."""
     done = subprocess.run(
         [str(part) for part in command],
         capture_output=True,
@@ -42,10 +42,16 @@ def run(*command: object, user: int | None = None) -> str:
         timeout=60,
         cwd="/",
         env={**os.environ, "HOME": "/nonexistent"},
-        **({} if user is None else {"user": user, "group": user, "extra_groups": []}),
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def run_as_somebody(*command: object) -> str:
+    """Run a command as an ordinary user, who may enter the folders of this installation."""
+    somebody = Identity(SOMEBODY, SOMEBODY, mapped=False)
+    plain = [str(part) for part in command]
+    return run(*launch_command(plain, owner=os.getpid(), death_signal=9, identity=somebody))
 
 
 def need_namespaces() -> None:
@@ -79,18 +85,7 @@ def test_a_folder_made_by_root_moves_between_both_ways(base: Path) -> None:
 
 def test_an_ordinary_user_serves_as_itself(base: Path) -> None:
     """Without being root nothing is special; root then runs that folder as its user."""
-    reachable = subprocess.run(
-        [sys.executable, "-c", "import loadpath"],
-        check=False,
-        capture_output=True,
-        user=SOMEBODY,
-        group=SOMEBODY,
-        extra_groups=[],
-        cwd="/",
-    )
-    if reachable.returncode != 0:
-        pytest.skip("other users cannot read this installation")
     base.chmod(0o777)
     expected = f"42 {SOMEBODY} {SOMEBODY}\n"
-    assert run(sys.executable, "-c", SCRIPT, base / "data", user=SOMEBODY) == expected
+    assert run_as_somebody(sys.executable, "-c", SCRIPT, base / "data") == expected
     assert run(sys.executable, "-c", SCRIPT, base / "data") == expected
