@@ -26,20 +26,12 @@ import asyncpg
 from loadpath.core.errors import InDoubtError, LoadpathError, RejectedError
 from loadpath.systems.timeline.record.migrate import migrate, shipped
 from loadpath.systems.timeline.record.model import Identity, NewPost, Published, StoredPost, User
+from loadpath.systems.timeline.record.outage import FAILURES, is_outage
 
 NEWEST: Final = (1 << 63) - 1
 """No post has a larger id."""
 
 _RETRY_AFTER = 1.0
-_DRIVER_ERRORS = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # what asyncpg says of a connection that died at a bad moment
-)
-# SQLSTATE classes of a server that is going, gone, starting, full, or has lost a race.
-_TEMPORARY = frozenset({"08", "25", "40", "53", "55", "57", "58"})
 # The transaction may have committed before the connection went.
 _UNKNOWN_OUTCOME = frozenset({"08", "57", "58"})
 
@@ -444,7 +436,7 @@ async def _close(pool: asyncpg.Pool, patience: float) -> None:
     try:
         async with asyncio.timeout(patience):
             await pool.close()
-    except _DRIVER_ERRORS:
+    except FAILURES:
         pool.terminate()
 
 
@@ -453,8 +445,8 @@ def _before_sending() -> Iterator[None]:
     """Translate the driver's errors where nothing can have changed."""
     try:
         yield
-    except _DRIVER_ERRORS as error:
-        if _is_temporary(error):
+    except FAILURES as error:
+        if is_outage(error):
             raise RecordUnavailableError(
                 f"PostgreSQL does not answer ({_brief(error)}): try again",
                 retry_after=_RETRY_AFTER,
@@ -467,8 +459,8 @@ def _may_have_committed() -> Iterator[None]:
     """Translate the driver's errors where the work was sent."""
     try:
         yield
-    except _DRIVER_ERRORS as error:
-        if not _is_temporary(error):
+    except FAILURES as error:
+        if not is_outage(error):
             raise RecordRefusedError(f"PostgreSQL refused: {_brief(error)}") from error
         if _sqlstate(error)[:2] in _UNKNOWN_OUTCOME:
             raise RecordInDoubtError(
@@ -484,10 +476,6 @@ def _may_have_committed() -> Iterator[None]:
 def _sqlstate(error: Exception) -> str:
     """Return the error's SQLSTATE; a lost connection counts as 08, connection exception."""
     return getattr(error, "sqlstate", None) or "08000"
-
-
-def _is_temporary(error: Exception) -> bool:
-    return _sqlstate(error)[:2] in _TEMPORARY
 
 
 def _brief(error: Exception) -> str:
