@@ -23,7 +23,7 @@ def timeline(
         port: Port of the page and the API.
         data: Folder of the data; one below the user's data folder when left out.
         postgres: DSN of a PostgreSQL that runs already; starts one when left out.
-        apis: HTTP processes that share the port.
+        apis: HTTP processes that share the port, about one a core.
     """
     folder = data or user_data_path("loadpath") / FOLDER
     with asked():

@@ -94,7 +94,7 @@ def test_a_missing_module_of_our_own_is_a_bug(monkeypatch: pytest.MonkeyPatch) -
         (["load", "timeline", "--url", "http://127.0.0.1:8000"], "url and postgres"),
         (["load", "timeline", "--url", "nowhere", "--postgres", "x"], "url must look like"),
         (["up", "timeline", "--port", "0"], "port"),
-        (["up", "timeline", "--apis", "0"], "apis"),
+        (["up", "timeline", "--apis", "100000"], "apis must be 1 to 64"),
         (["guide", "99"], "no chapter 99"),
     ],
 )

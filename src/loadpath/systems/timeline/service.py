@@ -31,6 +31,7 @@ from loadpath.systems.timeline.settings import TimelineSettings
 CONFIG: Final = "timeline.toml"
 API_START: Final = 30.0
 WRITER_START: Final = 600.0  # it reads the whole graph
+MOST_APIS: Final = 64
 STEADY: Final = 1.0
 """Seconds that a process must have been up for its end to count as a new trouble."""
 LOOK_EVERY: Final = 0.02
@@ -66,8 +67,7 @@ class TimelineService:
         backoff: Backoff | None = None,
         attempts: int = 5,
     ) -> None:
-        if apis < 1:
-            raise ValueError(f"apis must be at least 1, not {apis}")
+        check_apis(apis)
         if attempts < 1:
             raise ValueError(f"attempts must be at least 1, not {attempts}")
         self.settings = settings
@@ -260,6 +260,16 @@ class TimelineService:
         )
         if self._owner is not None:
             self._owner.cancel()
+
+
+def check_apis(apis: int) -> None:
+    """Refuse a number of HTTP processes.
+
+    Raises:
+        ValueError: No machine runs that many well.
+    """
+    if not 1 <= apis <= MOST_APIS:
+        raise ValueError(f"apis must be 1 to {MOST_APIS}, about one a core: {apis}")
 
 
 async def migrate_record(dsn: str) -> None:

@@ -13,13 +13,15 @@ from loadpath.local import postgres, workspace
 from loadpath.local.ports import checked_port
 from loadpath.systems.timeline.fanout.ringfile import WORD, Geometry
 from loadpath.systems.timeline.preflight import NoRoomError, check_port, check_record
-from loadpath.systems.timeline.service import TimelineService
+from loadpath.systems.timeline.service import TimelineService, check_apis
 from loadpath.systems.timeline.settings import ApiSettings, TimelineSettings
 
 LENGTH: Final = 800
 MOST_RINGS: Final = 1_000_000
 FILLED: Final = 0.5
 """Share of the free memory that rings may fill once every user has one."""
+OTHER_CONNECTIONS: Final = 100
+"""Connections to the record beside those of the HTTP processes: the writer's, and guests'."""
 
 
 class UpPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,8 +41,7 @@ class UpPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         checked_port(self.port)
-        if self.apis < 1:
-            raise ValueError(f"apis must be at least 1, not {self.apis}")
+        check_apis(self.apis)
 
 
 @asynccontextmanager
@@ -65,9 +66,12 @@ async def up(plan: UpPlan) -> AsyncIterator[TimelineService]:
         await check_record(plan.postgres)
     async with AsyncExitStack() as owned:
         folders = await owned.enter_async_context(workspace(plan.data))
-        dsn = plan.postgres
+        dsn, api = plan.postgres, ApiSettings(port=plan.port)
         if dsn is None:
-            server = await owned.enter_async_context(postgres(data=folders.disk / "postgres"))
+            most = plan.apis * api.connections + OTHER_CONNECTIONS
+            server = await owned.enter_async_context(
+                postgres(data=folders.disk / "postgres", settings={"max_connections": most})
+            )
             dsn = server.dsn
         room = await asyncio.to_thread(shutil.disk_usage, folders.memory)
         settings = TimelineSettings(
@@ -75,7 +79,7 @@ async def up(plan: UpPlan) -> AsyncIterator[TimelineService]:
             rings=str(folders.memory / "rings"),
             capacity=rings_for(room.free),
             length=LENGTH,
-            api=ApiSettings(port=plan.port),
+            api=api,
         )
         service = TimelineService(settings, folder=folders.disk, apis=plan.apis)
         yield await owned.enter_async_context(service)

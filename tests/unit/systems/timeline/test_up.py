@@ -22,7 +22,13 @@ def test_no_memory_at_all_is_said_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "named"), [({"port": 0}, "port"), ({"port": 65_536}, "port"), ({"apis": 0}, "apis")]
+    ("wrong", "named"),
+    [
+        ({"port": 0}, "port"),
+        ({"port": 65_536}, "port"),
+        ({"apis": 0}, "apis must be 1 to 64"),
+        ({"apis": 65}, "apis must be 1 to 64"),
+    ],
 )
 def test_a_wrong_plan_names_its_field(wrong: dict[str, int], named: str) -> None:
     """Nothing is started."""
