@@ -6,6 +6,7 @@ record is there; SIGTERM and SIGINT let requests under way finish.
 
 import asyncio
 import logging
+import resource
 import signal
 import socket
 import sys
@@ -37,6 +38,9 @@ from loadpath.systems.timeline.settings import TimelineSettings
 
 MAX_REQUESTS = 20_000
 """Requests under way in one process; more are answered with 503 at once."""
+
+MOST_FILES = 65_536
+"""Open files that one process asks the system for, most of them connections of clients."""
 
 _DRAIN = 10  # seconds that requests under way get to finish
 _KEEP_ALIVE = 65  # seconds, longer than the usual client's
@@ -207,6 +211,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # it warns at every bad request
+    _ask_for_files()
     try:
         settings = load(arguments[0], TimelineSettings)
         uvloop.run(_serve_until_signal(settings))
@@ -214,6 +219,14 @@ def main(arguments: Sequence[str]) -> int:
         print(f"timeline api: {error}", file=sys.stderr)  # noqa: T201 - a command's own words
         return 1
     return 0
+
+
+def _ask_for_files() -> None:
+    """Raise the limit of open files: the usual one would end at a thousand clients."""
+    limited, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = MOST_FILES if most == resource.RLIM_INFINITY else min(most, MOST_FILES)
+    if limited != resource.RLIM_INFINITY and limited < allowed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, most))
 
 
 async def _serve_until_signal(settings: TimelineSettings) -> None:
