@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 from starlette.routing import Route, Router
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from loadpath import __version__
 from loadpath.systems.timeline.api.assets import Asset
@@ -42,13 +42,11 @@ from loadpath.systems.timeline.api.web import (
     JSON,
     Answer,
     Endpoint,
+    Nowhere,
     Operation,
     Parameter,
     Request,
-    RequestBody,
-    answer_to,
     invalid,
-    send_answer,
 )
 from loadpath.systems.timeline.record.model import StoredPost, User
 from loadpath.systems.timeline.record.postgres import (
@@ -403,21 +401,13 @@ def application(
         "application/json",
     )
     files = [Route(asset.path, _file(asset, verify)) for asset in (openapi, *assets)]
-    return Router([*paths, *files], redirect_slashes=False, default=_not_found)
+    nowhere = Nowhere((), verify=verify, max_body=max_body)
+    return Router([*paths, *files], redirect_slashes=False, default=nowhere)
 
 
 def _file(asset: Asset, verify: Callable[[str], int]) -> Endpoint:
     operation = Operation(method="GET", path=asset.path, about="A file.", handle=asset.read)
     return Endpoint([operation], verify=verify, max_body=1)
-
-
-async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "http":
-        await RequestBody(scope, receive).discard()
-        problem = ProblemError(
-            404, "Nothing is here; /openapi.json lists what is.", field="path", place="path"
-        )
-        await send_answer(answer_to(problem), send)
 
 
 def _fingerprint(text: str) -> bytes:

@@ -44,13 +44,11 @@ def document(operations: Sequence[Operation], *, version: str) -> dict[str, Any]
 
 def statuses(operation: Operation) -> list[int]:
     """Return every status of a problem that an operation may answer with."""
-    found = {405, 431, 500, 503, *operation.problems}
+    found = {400, 405, 422, 431, 500, 503, *operation.problems}
     if operation.auth != "none":
         found.add(401)
     if operation.body is not None:
-        found |= {400, 408, 413, 415, 422}
-    if any(each.place != "path" for each in operation.parameters) or operation.auth != "none":
-        found |= {400, 422}
+        found |= {408, 413, 415}
     return sorted(found)
 
 

@@ -87,7 +87,8 @@ class Tokens:
             raise TokenError("not a token of this system: sign in to get one")
         try:
             claims = jwt.decode(token, self._key, algorithms=_ALGORITHMS).claims
-        except (JoseError, ValueError) as error:
+        except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
+            # The library checks the types of some header fields by using them.
             raise TokenError("not a token of this system: sign in to get one") from error
         # Only we can have signed it, so the claims are those of `issue`.
         return int(claims["sub"]), float(claims["exp"])

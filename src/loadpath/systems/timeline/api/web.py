@@ -12,12 +12,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, get_type_hints
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
-from loadpath.core.errors import LoadpathError
+from loadpath.core.errors import InDoubtError, LoadpathError, RejectedError
 from loadpath.systems.timeline.api.problems import (
     MEDIA_TYPE,
     Headers,
@@ -37,6 +37,8 @@ BODY_TIMEOUT = 30.0
 _DISCARDED = 1 << 22  # bytes of a body that is read only to be thrown away
 _DISCARD_PAUSE = 1.0  # seconds without data after which no more of it is awaited
 _SHOWN = 200  # characters of a client's own words in a problem document
+_BYTE = re.compile(r"\(byte (\d+)\)")
+_MOST_PARAMETERS = 16
 _log = logging.getLogger(__name__)
 
 
@@ -153,26 +155,52 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         body = RequestBody(scope, receive)
+        begun = False
         try:
-            reader = self._reader(scope["method"])
+            reader = self._reader(scope)
             request = await reader.read(scope, body)
+            begun = True
             answer = await reader.handle(request)
         except DisconnectedError:
             return
+        except asyncio.CancelledError:  # the process stops, and this task ends with its answer
+            answer = answer_to(_cut_off(begun=begun))
         except Exception as error:  # noqa: BLE001 - nothing may leave but a problem document
             answer = answer_to(error)
             await body.discard()
         await send_answer(answer, send)
 
-    def _reader(self, method: str) -> "_Reader":
+    def _reader(self, scope: Scope) -> "_Reader":
+        if scope["path"].endswith("\n"):  # Starlette's `$` also matches before a last newline
+            raise _nothing_here()
         try:
-            return self._readers[method]
+            return self._readers[scope["method"]]
         except KeyError:
             raise ProblemError(
                 405,
                 f"This path allows {self.allow}.",
                 headers=((b"allow", self.allow.encode()),),
             ) from None
+
+
+class Nowhere(Endpoint):
+    """Serve every path that is none."""
+
+    def _reader(self, scope: Scope) -> "_Reader":  # noqa: ARG002 - it is the same for all
+        raise _nothing_here()
+
+
+def _nothing_here() -> ProblemError:
+    return ProblemError(
+        404, "Nothing is here; /openapi.json lists what is.", field="path", place="path"
+    )
+
+
+def _cut_off(*, begun: bool) -> LoadpathError:
+    """Return what became of a request that the end of the process cut off."""
+    if begun:
+        return InDoubtError("the process stopped before the work was done")
+    return RejectedError("the process stopped before the request was complete", retry_after=1.0)
 
 
 class DisconnectedError(LoadpathError, ConnectionError):
@@ -289,15 +317,16 @@ class _Reader:
                 place="header",
                 headers=((b"accept", b"application/json"),),
             )
+        whole = await self._whole(body)
         try:
-            return decoder.decode(await self._whole(body))
+            return decoder.decode(whole)
         except msgspec.ValidationError as error:
             raise invalid_body(str(error), self._rules) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ProblemError(
                 400,
                 f"The body is not JSON in UTF-8: {str(error)[:_SHOWN]}.",
-                field="body",
+                field=self._begun_last(whole[: _fault(whole, error)]) or "body",
                 place="body",
             ) from error
 
@@ -320,13 +349,29 @@ class _Reader:
 
     def _too_large(self, beginning: bytes) -> ProblemError:
         """Return the problem, which names the field that was begun last."""
-        begun = self._field.findall(beginning)
         return ProblemError(
             413,
             f"The body may have at most {self._max_body} bytes.",
-            field=begun[-1].decode() if begun else self._suspect,
+            field=self._begun_last(beginning) or self._suspect,
             place="body",
         )
+
+    def _begun_last(self, beginning: bytes) -> str | None:
+        """Return the field that was begun last in the beginning of a body."""
+        begun: list[bytes] = self._field.findall(beginning)
+        return begun[-1].decode() if begun else None
+
+
+def _fault(body: bytes, error: Exception) -> int:
+    """Return where a body stops being JSON in UTF-8; 0 where that belongs to no field."""
+    try:
+        body.decode()
+    except UnicodeDecodeError as wrong:
+        return wrong.start
+    at = _BYTE.search(str(error))
+    if at is None:
+        return len(body)
+    return 0 if "trailing" in str(error) else int(at[1])
 
 
 def header(scope: Scope, name: str) -> str | None:
@@ -396,22 +441,26 @@ async def send_answer(answer: Answer, send: Send) -> None:
 
 
 def _read_query(query: bytes, known: Mapping[str, Parameter]) -> dict[str, Any]:
-    try:
-        pairs = parse_qsl(
-            query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=16
-        )
-    except ValueError as error:
-        raise ProblemError(
-            400, "The query is not percent-encoded UTF-8.", field="query", place="query"
-        ) from error
+    pairs = [pair for pair in query.split(b"&") if pair]
+    if len(pairs) > _MOST_PARAMETERS:
+        raise invalid("query", "query", f"may have at most {_MOST_PARAMETERS} parameters")
     found: dict[str, Any] = {}
-    for name, value in pairs:
+    for pair in pairs:
+        raw_name, _, raw_value = pair.partition(b"=")
+        name = _unquoted(raw_name, "query")
         if name not in known:
             raise invalid(name[:_SHOWN], "query", f"means nothing here; known: {[*known]}")
         if name in found:
             raise invalid(name, "query", "is there more than once")
-        found[name] = _converted(value, known[name])
+        found[name] = _converted(_unquoted(raw_value, name), known[name])
     return found
+
+
+def _unquoted(text: bytes, field: str) -> str:
+    try:
+        return unquote_plus(text.decode("ascii"), errors="strict")
+    except UnicodeDecodeError as error:
+        raise invalid(field, "query", "is not percent-encoded UTF-8", status=400) from error
 
 
 def _converted(value: str, parameter: Parameter) -> Any:

@@ -49,6 +49,15 @@ def test_refused_texts(text: str, why: str) -> None:
         composed(text)
 
 
+def test_a_text_too_long_to_become_short_is_not_composed() -> None:
+    """Composing takes quadratic time, so a flood of marks is refused as it came."""
+    marks = "a" + "\u0315" * 4_000 + "\u0301"
+    with pytest.raises(ValueError, match="not 4002"):
+        composed(marks)
+    most = "\u03b1\u0313\u0301\u0345" * 280
+    assert composed(most) == "\u1f84" * 280
+
+
 def test_a_post_shows_the_time_in_its_id() -> None:
     """The time of a post is part of its id, exact to the millisecond."""
     post = Post.of(StoredPost(1 << 22, "alice", "hi"))

@@ -48,6 +48,17 @@ def test_the_memory_of_verified_tokens_is_bounded(clock: FakeClock) -> None:
     assert tokens.verify(issued[0]) == 1
 
 
+@pytest.mark.parametrize("crit", [None, True, 5, 1.5, [1], [[]], [{}], "b64", ["b64"], {}])
+def test_a_header_of_the_wrong_type_is_refused(crit: object) -> None:
+    """Nobody has signed such a token, so it is refused like any other that is not ours."""
+    header = json.dumps({"alg": "HS256", "crit": crit}).encode()
+    forged = ".".join(
+        urlsafe_b64encode(part).decode().rstrip("=") for part in (header, b"{}", b"x")
+    )
+    with pytest.raises(TokenError, match="not a token"):
+        Tokens(b"secret").verify(forged)
+
+
 def test_expired_tokens_are_not_remembered(clock: FakeClock) -> None:
     """A token that expired gives its place back."""
     tokens = Tokens(b"secret", clock=clock)

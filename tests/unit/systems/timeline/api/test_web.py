@@ -58,6 +58,7 @@ async def call(
     endpoint: Endpoint,
     method: str = "GET",
     *,
+    path: str = "/",
     query: str = "",
     headers: dict[str, str] | None = None,
     parts: list[bytes] | None = None,
@@ -65,6 +66,7 @@ async def call(
     """Send a request into the application, as uvicorn would."""
     scope: Scope = {
         "type": "http",
+        "path": path,
         "method": method,
         "query_string": query.encode(),
         "headers": [(k.lower().encode(), v.encode()) for k, v in (headers or {}).items()],
@@ -150,6 +152,7 @@ async def test_a_client_that_leaves_gets_no_answer() -> None:
     headers = JSON | {"Content-Length": "50"}
     scope: Scope = {
         "type": "http",
+        "path": "/",
         "method": "POST",
         "query_string": b"",
         "headers": [(k.lower().encode(), v.encode()) for k, v in headers.items()],
@@ -185,6 +188,7 @@ async def test_a_body_that_does_not_arrive_is_given_up(monkeypatch: pytest.Monke
 
     scope: Scope = {
         "type": "http",
+        "path": "/",
         "method": "POST",
         "query_string": b"",
         "headers": [(b"content-type", b"application/json"), (b"content-length", b"9")],
@@ -193,6 +197,79 @@ async def test_a_body_that_does_not_arrive_is_given_up(monkeypatch: pytest.Monke
     await endpoint(scope, receive, send)
     assert sent[0]["status"] == 408
     assert (b"connection", b"close") in sent[0]["headers"]
+
+
+async def cut_off(endpoint: Endpoint, parts: list[Message]) -> dict[str, Any]:
+    """Cancel a request as a stopping server does, once it waits; return what it answers."""
+    waits, sent = asyncio.Event(), list[Message]()
+
+    async def receive() -> Message:
+        if parts:
+            return parts.pop(0)
+        waits.set()
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope: Scope = {
+        "type": "http",
+        "path": "/",
+        "method": "POST",
+        "query_string": b"",
+        "headers": [(b"content-type", b"application/json"), (b"content-length", b"9")],
+        "path_params": {},
+    }
+    task = asyncio.ensure_future(endpoint(scope, receive, send))
+    if parts:
+        await asyncio.sleep(0.01)
+    else:
+        await waits.wait()
+    task.cancel()
+    await asyncio.wait([task])
+    assert sent[0]["status"] == 503
+    problem: dict[str, Any] = json.loads(sent[1]["body"])
+    return problem
+
+
+async def wait_for_ever(_request: Request) -> Answer:
+    """Work without end."""
+    await asyncio.sleep(60)
+    raise AssertionError
+
+
+async def test_a_stopping_server_says_what_became_of_a_request() -> None:
+    """Not tried while its body was on the way, in doubt once it was handed over."""
+    endpoint = serving(operation("POST", body=Body, handle=wait_for_ever))
+    assert (await cut_off(endpoint, []))["type"].endswith(":not-tried")
+    whole: Message = {"type": "http.request", "body": b'{"word":"hi"}', "more_body": False}
+    assert (await cut_off(endpoint, [whole]))["type"].endswith(":in-doubt")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b'{"word":"a\x01"}', "word"),
+        (b'{"word":"\xff"}', "word"),
+        (b'{"word":"\\ud800"}', "word"),
+        (b'{"word":"a"}x', "body"),
+        (b"\xff", "body"),
+    ],
+)
+async def test_a_body_that_is_no_json_names_the_field_that_was_begun(
+    body: bytes, field: str
+) -> None:
+    """A control character or a broken one belongs to somebody."""
+    endpoint = serving(operation("POST", body=Body))
+    status, _, problem = await call(endpoint, "POST", headers=JSON, parts=[body])
+    assert (status, problem["field"]) == (400, field)
+
+
+async def test_a_path_with_a_newline_is_another_path() -> None:
+    """Starlette's patterns let a last newline pass."""
+    endpoint = serving(operation())
+    assert (await call(endpoint, path="/\n"))[0] == 404
 
 
 @pytest.mark.parametrize(
