@@ -2,9 +2,13 @@
 
 LoadpathError
 ├── InDoubtError
+│   ├── resilience.timeout.shell.TimedOut (TimeoutError)
 │   └── systems.timeline.load.client.AnswerLostError (ConnectionError)
 ├── RejectedError
 │   ├── core.ids.ClockWentBack (RuntimeError)
+│   ├── resilience.breaker.machine.BreakerOpen (ConnectionError)
+│   ├── resilience.bulkhead.shell.BulkheadFull (RuntimeError)
+│   ├── resilience.deadline.DeadlinePassed (TimeoutError)
 │   ├── systems.timeline.api.groupcommit.TooManyPostsError (RuntimeError)
 │   ├── systems.timeline.api.passwords.TooManyLoginsError (RuntimeError)
 │   └── systems.timeline.load.client.NotSentError (ConnectionError)
