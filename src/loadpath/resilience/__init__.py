@@ -4,6 +4,13 @@ Guide: chapter 1 "확장 가능한 시스템 설계 원칙" (principles of scala
 "마이크로서비스 아키텍처 패턴" (circuit breaker, loose coupling).
 """
 
+from loadpath.resilience.adaptive.limits import Aimd, ConcurrencyLimit, Gradient
+from loadpath.resilience.adaptive.shell import (
+    AdaptiveLimit,
+    AdaptiveSnapshot,
+    LoadShed,
+    Overloaded,
+)
 from loadpath.resilience.breaker.machine import (
     BreakerChanged,
     BreakerMachine,
@@ -26,7 +33,13 @@ from loadpath.resilience.bulkhead.shell import (
 from loadpath.resilience.deadline import HEADER, Deadline, DeadlinePassed
 from loadpath.resilience.fallback.shell import Fallback, FallbackSnapshot, FellBack
 from loadpath.resilience.filters import ErrorFilter
+from loadpath.resilience.hedge.delay import LatencyPercentile
+from loadpath.resilience.hedge.shell import Hedge, Hedged, HedgeSnapshot
 from loadpath.resilience.pipeline import Pipeline
+from loadpath.resilience.ratelimit.gcra import Rate, RateLimited
+from loadpath.resilience.ratelimit.memory import MemoryRates, MemoryRatesSnapshot
+from loadpath.resilience.ratelimit.shell import RateLimit, RateLimitSnapshot, RateRejected
+from loadpath.resilience.ratelimit.store import RateStore
 from loadpath.resilience.retry.after import parse_retry_after
 from loadpath.resilience.retry.policy import GiveUp, RetryPolicy
 from loadpath.resilience.retry.shell import GaveUp, Retry, Retrying, RetrySnapshot
@@ -35,6 +48,9 @@ from loadpath.resilience.timeout.shell import CallTimedOut, TimedOut, Timeout, T
 
 __all__ = [
     "HEADER",
+    "AdaptiveLimit",
+    "AdaptiveSnapshot",
+    "Aimd",
     "BreakerChanged",
     "BreakerMachine",
     "BreakerOpen",
@@ -49,6 +65,7 @@ __all__ = [
     "BulkheadSnapshot",
     "CallTimedOut",
     "CircuitBreaker",
+    "ConcurrencyLimit",
     "Deadline",
     "DeadlinePassed",
     "ErrorFilter",
@@ -57,10 +74,25 @@ __all__ = [
     "FellBack",
     "GaveUp",
     "GiveUp",
+    "Gradient",
+    "Hedge",
+    "HedgeSnapshot",
+    "Hedged",
     "LastCalls",
     "LastSeconds",
+    "LatencyPercentile",
+    "LoadShed",
+    "MemoryRates",
+    "MemoryRatesSnapshot",
+    "Overloaded",
     "Permit",
     "Pipeline",
+    "Rate",
+    "RateLimit",
+    "RateLimitSnapshot",
+    "RateLimited",
+    "RateRejected",
+    "RateStore",
     "Retry",
     "RetryBudget",
     "RetryPolicy",
