@@ -1,6 +1,7 @@
 """A circuit breaker around calls: `await breaker.call(…)`, `@breaker`, `with breaker.acquire()`."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import wraps
 from types import TracebackType
 from typing import Any, Self
 
@@ -34,7 +35,15 @@ class CircuitBreaker(Stage):
         clock: Where the monotonic time comes from.
     """
 
-    __slots__ = ("_failed_result", "_failures", "_ignored", "_machine", "_now")
+    __slots__ = (
+        "_enter",
+        "_failed_result",
+        "_failures",
+        "_ignored",
+        "_machine",
+        "_now",
+        "_succeed",
+    )
 
     def __init__(
         self,
@@ -51,6 +60,7 @@ class CircuitBreaker(Stage):
         self._failures = error_test(failures, "failures")
         self._ignored = error_test(ignored, "ignored")
         self._failed_result = failed_result
+        self._enter, self._succeed = self._machine.enter, self._machine.succeed
         self._now = (clock or SystemClock()).monotonic
 
     @property
@@ -71,20 +81,42 @@ class CircuitBreaker(Stage):
         Raises:
             BreakerOpen: The call was not tried.
         """
-        machine, now = self._machine, self._now
-        started = now()
-        ticket = machine.enter(started)
+        started = self._now()
+        ticket = self._enter(started)
         try:
             result = await function(*args, **kwargs)
-            failed = self._failed_result is not None and self._failed_result(result)
+            if self._failed_result is None or not self._failed_result(result):
+                self._succeed(ticket, started, self._now())
+                return result
         except BaseException as error:
             self._learn(ticket, started, error)
             raise
-        if failed:
-            machine.fail(ticket, started, now())
-        else:
-            machine.succeed(ticket, started, now())
+        self._machine.fail(ticket, started, self._now())
         return result
+
+    def __call__(
+        self, function: Callable[P, Awaitable[T]], /
+    ) -> Callable[P, Coroutine[Any, Any, T]]:
+        """Return `function` with every call run under this breaker."""
+        # Word by word what `call` does: one coroutine fewer, a quarter of the whole cost.
+        now, enter, succeed, failed = self._now, self._enter, self._succeed, self._failed_result
+
+        @wraps(function)
+        async def run(*args: P.args, **kwargs: P.kwargs) -> T:
+            started = now()
+            ticket = enter(started)
+            try:
+                result = await function(*args, **kwargs)
+                if failed is None or not failed(result):
+                    succeed(ticket, started, now())
+                    return result
+            except BaseException as error:
+                self._learn(ticket, started, error)
+                raise
+            self._machine.fail(ticket, started, now())
+            return result
+
+        return run
 
     def acquire(self) -> "Permit":
         """Let one call through; the permit must be told how it went.
