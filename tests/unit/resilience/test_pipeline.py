@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from random import Random
 
+import msgspec
 import pytest
 
 from loadpath.core.backoff import Backoff
@@ -43,6 +44,10 @@ class Named(Stage):
         finally:
             self._log.append(f"out of {self._name}")
 
+    def snapshot(self) -> msgspec.Struct:
+        """Tell nothing."""
+        return msgspec.Struct()
+
 
 async def test_the_first_is_the_outermost() -> None:
     """Arguments and results pass through all of them; a pipeline may be a stage."""
@@ -52,6 +57,15 @@ async def test_the_first_is_the_outermost() -> None:
     assert await pipeline.call(answer, value="this") == "this"
     assert log == ["into a", "into b", "into c", "out of c", "out of b", "out of a"]
     assert len(pipeline.stages) == 3
+
+
+async def test_its_figures_are_those_of_its_stages() -> None:
+    """In order, and as JSON."""
+    pipeline = Pipeline(Timeout(1.0), CircuitBreaker("b"), Bulkhead(3))
+    await pipeline.call(answer)
+    told = msgspec.json.decode(msgspec.json.encode(pipeline.snapshot()))
+    assert [stage["name"] for stage in told["stages"]] == ["timeout", "b", "bulkhead"]
+    assert told["stages"][0]["calls"] == told["stages"][1]["calls"] == 1
 
 
 async def test_each_try_asks_the_breaker() -> None:

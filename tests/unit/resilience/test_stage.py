@@ -3,6 +3,8 @@
 import inspect
 from collections.abc import Awaitable, Callable
 
+import msgspec
+
 from loadpath.resilience import Stage
 from loadpath.resilience.stage import P, T
 from tests.unit.resilience.heard import answer
@@ -17,6 +19,10 @@ class Twice(Stage):
         """Call twice."""
         await function(*args, **kwargs)
         return await function(*args, **kwargs)
+
+    def snapshot(self) -> msgspec.Struct:
+        """Tell nothing."""
+        return msgspec.Struct()
 
 
 async def test_a_decorated_function_runs_under_its_pattern() -> None:
