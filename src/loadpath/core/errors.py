@@ -2,9 +2,16 @@
 
 LoadpathError
 ├── InDoubtError
+│   ├── resilience.timeout.shell.TimedOut (TimeoutError)
 │   └── systems.timeline.load.client.AnswerLostError (ConnectionError)
 ├── RejectedError
 │   ├── core.ids.ClockWentBack (RuntimeError)
+│   ├── resilience.adaptive.shell.Overloaded (RuntimeError)
+│   ├── resilience.breaker.machine.BreakerOpen (ConnectionError)
+│   ├── resilience.bulkhead.shell.BulkheadFull (RuntimeError)
+│   ├── resilience.deadline.DeadlinePassed (TimeoutError)
+│   ├── resilience.ratelimit.gcra.RateLimited (RuntimeError)
+│   ├── resilience.ratelimit.redis.RateStoreDown (OSError)
 │   ├── systems.timeline.api.groupcommit.TooManyPostsError (RuntimeError)
 │   ├── systems.timeline.api.passwords.TooManyLoginsError (RuntimeError)
 │   └── systems.timeline.load.client.NotSentError (ConnectionError)
