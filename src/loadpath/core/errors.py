@@ -4,10 +4,12 @@ LoadpathError
 ├── InDoubtError
 │   └── systems.timeline.load.client.AnswerLostError (ConnectionError)
 ├── RejectedError
+│   ├── balance.balancer.NoEndpointError (ConnectionError)
 │   ├── core.ids.ClockWentBack (RuntimeError)
 │   ├── systems.timeline.api.groupcommit.TooManyPostsError (RuntimeError)
 │   ├── systems.timeline.api.passwords.TooManyLoginsError (RuntimeError)
 │   └── systems.timeline.load.client.NotSentError (ConnectionError)
+├── balance.balancer.UnknownEndpointError (LookupError)
 ├── cli.entry.StoppedError
 ├── cli.entry.UsageError (ValueError)
 ├── core.settings.SettingsError (ValueError)
