@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Self
 
 LARGEST_PORT = 65_535
-LARGEST_WEIGHT = 1_000
+LARGEST_WEIGHT = 256
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +19,7 @@ class Endpoint:
     Attributes:
         host: Name or IP address; an IPv6 address without brackets.
         port: TCP port.
-        weight: Share of the traffic relative to others, 1 to 1,000.
+        weight: Share of the traffic relative to others, 1 to 256.
         zone: Where it runs; an own zone is preferred when the balancer has one.
         priority: 0 serves first; 1, 2, … are the backups of what is below.
         metadata: Anything the owner wants to find again; a copy, not part of the hash.

@@ -2,7 +2,10 @@
 
 from hashlib import md5
 from random import Random
+from struct import Struct
 from zlib import crc32
+
+_WORD = Struct("<I").unpack_from
 
 
 def md5_digest(data: bytes) -> bytes:
@@ -12,7 +15,8 @@ def md5_digest(data: bytes) -> bytes:
 
 def md5_hash(key: bytes) -> int:
     """Return the first 32 bits of MD5, little-endian, as ketama hashes keys."""
-    return int.from_bytes(md5_digest(key)[:4], "little")
+    word: int = _WORD(md5(key, usedforsecurity=False).digest())[0]
+    return word
 
 
 def random_key(random: Random) -> bytes:

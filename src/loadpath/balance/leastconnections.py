@@ -12,7 +12,7 @@ from collections.abc import Collection, Sequence
 from math import inf
 from random import Random
 
-from loadpath.balance.draw import WeightedRandom
+from loadpath.balance.draw import BITS, Pairs
 from loadpath.balance.member import Member
 from loadpath.balance.picker import others, ready
 from loadpath.balance.weighted import SmoothWeighted
@@ -28,30 +28,34 @@ class LeastConnections:
         scan_up_to: Ready members up to which each of them is looked at.
     """
 
-    __slots__ = ("_pair", "_ready", "_scan_up_to", "_turns")
+    __slots__ = ("_few", "_pairs", "_ready", "_scan_up_to", "_turns")
 
     def __init__(self, random: Random, *, scan_up_to: int = SCAN_UP_TO) -> None:
         if scan_up_to < 1:
             raise ValueError(f"scan_up_to must be at least 1, not {scan_up_to}")
-        self._pair = WeightedRandom(random)
+        self._pairs = Pairs(random)
         self._turns = SmoothWeighted()
         self._ready: list[Member] = []
+        self._few = True
         self._scan_up_to = scan_up_to
 
     def update(self, members: Sequence[Member]) -> None:
         """Learn the members."""
         self._ready = ready(members)
+        self._few = len(self._ready) <= self._scan_up_to
         self._turns.update(members)
-        self._pair.update(members)
+        self._pairs.update(self._ready)
 
     def pick(self, now: float, key: bytes | None, avoid: Collection[Member]) -> Member:
         """Return the least loaded member, or the less loaded of two."""
         del now, key
-        if avoid:
-            return self._least(others(self._ready, avoid))
-        if len(self._ready) <= self._scan_up_to:
-            return self._least(self._ready)
-        one, other = self._pair.two()
+        if self._few or avoid:
+            return self._least(others(self._ready, avoid) if avoid else self._ready)
+        pairs = self._pairs
+        one = pairs.pool[pairs.bits(BITS) % pairs.size]
+        other = pairs.pool[pairs.bits(BITS) % pairs.size]
+        if other is one:
+            other = pairs.another(one)
         return one if one.active * other.weight <= other.active * one.weight else other
 
     def _least(self, members: list[Member]) -> Member:

@@ -8,12 +8,12 @@ Source: D. Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load B
 section 3.4; weights as in Envoy's Maglev.
 """
 
-from array import array
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from random import Random
 from zlib import crc32
 
-from loadpath.balance.bounded import FACTOR, Bound
+from loadpath.balance.bounded import FACTOR
+from loadpath.balance.consistent import Places
 from loadpath.balance.endpoint import Endpoint
 from loadpath.balance.hashing import md5_digest, random_key
 from loadpath.balance.member import Member
@@ -30,17 +30,14 @@ class Maglev:
         size: Places, a prime well above the number of members; a build costs time in proportion.
     """
 
-    __slots__ = ("_bound", "_built_of", "_members", "_random", "_size", "_table")
+    __slots__ = ("_places", "_random", "_size")
 
     def __init__(self, random: Random, *, bound: float | None = FACTOR, size: int = SIZE) -> None:
         if not is_prime(size):
             raise ValueError(f"size must be a prime, as {SIZE} or 2039, not {size}")
         self._random = random
-        self._bound = Bound(bound)
+        self._places = Places(bound)
         self._size = size
-        self._table: array[int] = array("l")
-        self._members: list[Member] = []
-        self._built_of: list[tuple[Member, int]] = []
 
     def update(self, members: Sequence[Member]) -> None:
         """Learn the members; the table is built anew only when they or their weights change.
@@ -48,33 +45,16 @@ class Maglev:
         Raises:
             ValueError: There are more members than places.
         """
-        self._bound.update(members)
-        built_of = [(member, member.weight) for member in members]
-        if built_of != self._built_of:
-            places = [permutation(member.endpoint, self._size) for member in members]
-            self._table = build(places, [member.weight for member in members], self._size)
-            self._members = list(members)
-            self._built_of = built_of
+        if self._places.update(members):
+            orders = [permutation(member.endpoint, self._size) for member in members]
+            table = build(orders, [member.weight for member in members], self._size)
+            self._places.give([members[number] for number in table])
 
     def pick(self, now: float, key: bytes | None, avoid: Collection[Member]) -> Member:
         """Return the member at the key's place, or the next one that admits a call."""
         del now
-        place = crc32(random_key(self._random) if key is None else key) % self._size
-        member = self._members[self._table[place]]
-        if not avoid and self._bound.admits(member):
-            return member
-        return self._bound.first(self._walk(place), avoid)
-
-    def _walk(self, place: int) -> Iterator[Member]:
-        """Give each member once, in the order of the places that follow."""
-        seen: set[int] = set()
-        for step in range(self._size):
-            index = self._table[(place + step) % self._size]
-            if index not in seen:
-                seen.add(index)
-                yield self._members[index]
-            if len(seen) == len(self._members):
-                return
+        value = crc32(random_key(self._random) if key is None else key)
+        return self._places.taker(value % self._size, avoid)
 
 
 def permutation(endpoint: Endpoint, size: int) -> tuple[int, int]:
@@ -84,9 +64,7 @@ def permutation(endpoint: Endpoint, size: int) -> tuple[int, int]:
     return offset, int.from_bytes(digest[8:], "little") % (size - 1) + 1
 
 
-def build(
-    permutations: Sequence[tuple[int, int]], weights: Sequence[int], size: int
-) -> "array[int]":
+def build(permutations: Sequence[tuple[int, int]], weights: Sequence[int], size: int) -> list[int]:
     """Return the table: at each place the number of the member that owns it.
 
     Args:
@@ -99,11 +77,11 @@ def build(
     """
     if len(permutations) > size:
         raise ValueError(f"size must be above the number of members: {len(permutations)} > {size}")
-    table = array("l", [-1]) * size
+    table = [-1] * size
     places = [offset for offset, _ in permutations]
     steps = [step for _, step in permutations]
     heaviest = max(weights)
-    turns = [0.0] * len(places)
+    turns = [0] * len(places)
     left = size
     while True:
         for number, step in enumerate(steps):

@@ -11,7 +11,7 @@ Source: Finagle's peak-EWMA balancer (Twitter, 2013) over the power of two choic
 from collections.abc import Collection, Sequence
 from random import Random
 
-from loadpath.balance.draw import WeightedRandom
+from loadpath.balance.draw import BITS, Pairs
 from loadpath.balance.member import Member
 from loadpath.balance.picker import others, ready
 
@@ -26,25 +26,27 @@ class LeastResponseTime:
         random: Draws the two.
     """
 
-    __slots__ = ("_pair", "_ready")
+    __slots__ = ("_pairs", "_ready")
 
     def __init__(self, random: Random) -> None:
-        self._pair = WeightedRandom(random)
+        self._pairs = Pairs(random)
         self._ready: list[Member] = []
 
     def update(self, members: Sequence[Member]) -> None:
         """Learn the members."""
         self._ready = ready(members)
-        self._pair.update(members)
+        self._pairs.update(self._ready)
 
     def pick(self, now: float, key: bytes | None, avoid: Collection[Member]) -> Member:
         """Return the cheaper of two."""
         del key
         if avoid:
             return min(others(self._ready, avoid), key=lambda member: cost(member, now))
-        if len(self._ready) == 1:
-            return self._ready[0]
-        one, other = self._pair.two()
+        pairs = self._pairs
+        one = pairs.pool[pairs.bits(BITS) % pairs.size]
+        other = pairs.pool[pairs.bits(BITS) % pairs.size]
+        if other is one:
+            other = pairs.another(one)
         latency, its = one.latency.value(now), other.latency.value(now)
         if latency and its:
             mine = latency * (one.active + 1) * other.weight
