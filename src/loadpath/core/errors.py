@@ -9,6 +9,7 @@ LoadpathError
 │   ├── systems.timeline.api.groupcommit.TooManyPostsError (RuntimeError)
 │   ├── systems.timeline.api.passwords.TooManyLoginsError (RuntimeError)
 │   └── systems.timeline.load.client.NotSentError (ConnectionError)
+├── balance.answers.ProbeFailedError (ConnectionError)
 ├── balance.balancer.UnknownEndpointError (LookupError)
 ├── cli.entry.StoppedError
 ├── cli.entry.UsageError (ValueError)
