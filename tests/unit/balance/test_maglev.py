@@ -44,7 +44,8 @@ def test_places_follow_weights(weights: list[int]) -> None:
     counted = Counter(build(orders, weights, 1_009))
     assert counted.total() == 1_009
     for number, weight in enumerate(weights):
-        assert counted[number] == pytest.approx(1_009 * weight / sum(weights), abs=2.0)
+        share = 1_009 * weight / sum(weights)
+        assert abs(counted[number] - share) <= len(weights) + 1  # the last round is cut short
 
 
 def test_few_keys_move() -> None:
