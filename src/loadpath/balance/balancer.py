@@ -310,13 +310,14 @@ class Balancer:
         return now
 
     def _refresh(self, now: float) -> None:
-        """Do what is due: let endpoints out and back, and share the traffic anew."""
-        detector = self._detector
+        """Do what is due: let endpoints out and back, and share the traffic anew if it changed."""
+        detector, changed = self._detector, self._ledger.due == -inf
         if detector is not None and now >= detector.due:
-            detector.sweep(now)
-        self._warm_up(now)
-        self._share_out()
+            changed |= detector.sweep(now)
         self._ledger.due = inf if detector is None else detector.due
+        if changed:
+            self._warm_up(now)
+            self._share_out()
 
     def _warm_up(self, now: float) -> None:
         """Begin the slow start of members that were not available before, unless all are new."""
