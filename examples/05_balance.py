@@ -74,7 +74,7 @@ async def on_real_servers() -> None:
         for server in servers:
             await stack.enter_async_context(await server.start())
         names = {server.address: server.name for server in servers}
-        a, b, c, d = servers
+        a, b, c, _ = servers
         balancer = Balancer(
             [a.address, b.address, c.address],
             policy=LeastResponseTime,
