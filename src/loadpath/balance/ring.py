@@ -86,7 +86,7 @@ class Ketama:
 
     def _index(self, points: list[int]) -> None:
         """Note where each stretch of the ring begins: a search then looks at a point or two."""
-        shift = 33 - len(points).bit_length()
+        shift = 32 - len(points).bit_length()
         counts = [0] * (1 + (LAST >> shift))
         for point in points:
             counts[point >> shift] += 1
