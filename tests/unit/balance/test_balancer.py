@@ -257,6 +257,21 @@ def test_the_own_zone_goes_first() -> None:
     assert [each.own_zone for each in made.snapshot().levels] == [True, False]
 
 
+def test_a_retry_leaves_its_level_when_it_must() -> None:
+    """With everybody of the own zone and priority tried, the others are next, in order."""
+    servers = [
+        endpoint("own", zone="x"),
+        endpoint("far", zone="y"),
+        endpoint("spare", zone="x", priority=1),
+    ]
+    made, _ = balancer(servers, zone="x")
+    tried: list[Endpoint] = []
+    for expected in ("own", "far", "spare", "own"):
+        with made.pick(exclude=tried) as pick:
+            assert pick.endpoint.host == expected
+        tried.append(pick.endpoint)
+
+
 def test_a_newcomer_warms_up() -> None:
     """A tenth of its share at first, half of it half-way, all of it in the end."""
     made, clock = balancer(
