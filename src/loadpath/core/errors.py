@@ -5,6 +5,7 @@ LoadpathError
 │   ├── resilience.timeout.shell.TimedOut (TimeoutError)
 │   └── systems.timeline.load.client.AnswerLostError (ConnectionError)
 ├── RejectedError
+│   ├── balance.balancer.NoEndpointError (ConnectionError)
 │   ├── core.ids.ClockWentBack (RuntimeError)
 │   ├── resilience.adaptive.shell.Overloaded (RuntimeError)
 │   ├── resilience.breaker.machine.BreakerOpen (ConnectionError)
@@ -15,6 +16,8 @@ LoadpathError
 │   ├── systems.timeline.api.groupcommit.TooManyPostsError (RuntimeError)
 │   ├── systems.timeline.api.passwords.TooManyLoginsError (RuntimeError)
 │   └── systems.timeline.load.client.NotSentError (ConnectionError)
+├── balance.answers.ProbeFailedError (ConnectionError)
+├── balance.balancer.UnknownEndpointError (LookupError)
 ├── cli.entry.StoppedError
 ├── cli.entry.UsageError (ValueError)
 ├── core.settings.SettingsError (ValueError)
