@@ -56,7 +56,7 @@ def bootstrap(clone: Path) -> subprocess.CompletedProcess[str]:
     """Run the script in a clone, with the uv that made our own environment."""
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return subprocess.run(
-        ["scripts/bootstrap", sys.executable, ".venv", "none"],
+        [clone / "scripts/bootstrap", sys.executable, ".venv", "none"],
         cwd=clone,
         env={**os.environ, "PATH": path},
         capture_output=True,
