@@ -106,6 +106,11 @@ class Child:
         await self.stop()
 
     @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self.plan.name
+
+    @property
     def running(self) -> bool:
         """Whether the process is alive."""
         return self._exited is not None and not self._exited.done()

@@ -109,7 +109,8 @@ async def stage(
             api=ApiSettings(port=port or free_ports(1)[0]),
         )
         tell(Step(text="starting the HTTP process and the fan-out writer, which reads the graph"))
-        async with TimelineService(settings, folder=folders.disk) as service:
+        service = TimelineService(settings, folder=folders.disk, record=record)
+        async with service:
             tell(Step(text=f"the page is at {service.url}"))
             yield Stage(service=service, record=record, edges=edges, folder=folders.disk)
 

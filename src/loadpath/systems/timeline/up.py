@@ -66,13 +66,13 @@ async def up(plan: UpPlan) -> AsyncIterator[TimelineService]:
         await check_record(plan.postgres)
     async with AsyncExitStack() as owned:
         folders = await owned.enter_async_context(workspace(plan.data))
-        dsn, api = plan.postgres, ApiSettings(port=plan.port)
+        dsn, record, api = plan.postgres, None, ApiSettings(port=plan.port)
         if dsn is None:
             most = plan.apis * api.connections + OTHER_CONNECTIONS
-            server = await owned.enter_async_context(
+            record = await owned.enter_async_context(
                 postgres(data=folders.disk / "postgres", settings={"max_connections": most})
             )
-            dsn = server.dsn
+            dsn = record.dsn
         room = await asyncio.to_thread(shutil.disk_usage, folders.memory)
         settings = TimelineSettings(
             postgres=dsn,
@@ -81,7 +81,7 @@ async def up(plan: UpPlan) -> AsyncIterator[TimelineService]:
             length=LENGTH,
             api=api,
         )
-        service = TimelineService(settings, folder=folders.disk, apis=plan.apis)
+        service = TimelineService(settings, folder=folders.disk, apis=plan.apis, record=record)
         yield await owned.enter_async_context(service)
 
 
