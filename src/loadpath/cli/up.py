@@ -35,6 +35,8 @@ async def _run(plan: UpPlan) -> None:
     console = console_for(json=False)
     console.print(f"starting in {plan.data}", markup=False, soft_wrap=True)
     async with up(plan) as service:
+        if service.record is not None:
+            console.print(str(service.record.facts), markup=False, soft_wrap=True)
         console.print(f"The page is open at {service.url} until Ctrl-C.", soft_wrap=True)
         console.print(
             "Load it before anybody signs up (afterwards a load is refused: use another --data):\n"

@@ -12,7 +12,7 @@ import msgspec
 from loadpath.local import postgres, workspace
 from loadpath.local.ports import checked_port
 from loadpath.systems.timeline.fanout.ringfile import WORD, Geometry
-from loadpath.systems.timeline.preflight import NoRoomError, check_port, check_record
+from loadpath.systems.timeline.preflight import NoRoomError, check_disk, check_port, check_record
 from loadpath.systems.timeline.service import TimelineService, check_apis
 from loadpath.systems.timeline.settings import ApiSettings, TimelineSettings
 
@@ -54,6 +54,7 @@ async def up(plan: UpPlan) -> AsyncIterator[TimelineService]:
         plan: What to run.
 
     Raises:
+        FolderError: A record of its own would be in memory, or the folder cannot be used.
         FolderInUseError: Another process has the system up in this folder.
         ServerError: A server or process did not come up; carries its last lines.
         NoRoomError: There is too little memory for rings.
@@ -62,7 +63,9 @@ async def up(plan: UpPlan) -> AsyncIterator[TimelineService]:
         NoRecordError: The record cannot be reached or does not let us in.
     """
     check_port(plan.port)
-    if plan.postgres is not None:
+    if plan.postgres is None:
+        await asyncio.to_thread(check_disk, plan.data)
+    else:
         await check_record(plan.postgres)
     async with AsyncExitStack() as owned:
         folders = await owned.enter_async_context(workspace(plan.data))
