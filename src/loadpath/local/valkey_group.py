@@ -16,6 +16,7 @@ from loadpath.local.ports import on_free_ports
 from loadpath.local.probes import until
 from loadpath.local.programs import VALKEY, Source, find_program
 from loadpath.local.strays import stop_strays
+from loadpath.local.synced import write_synced
 from loadpath.local.valkey_server import (
     Fsync,
     Options,
@@ -158,8 +159,8 @@ class _Group:
         files = [node.data / "nodes.conf" for node in self.nodes]
         if first:
             for path, text in zip(files, self._first_files(pairs), strict=True):
-                path.write_text(text)
-            size.write_text(str(len(pairs)))
+                write_synced(path, text)
+            write_synced(size, str(len(pairs)))
         else:
             _move(files, pairs)
 
@@ -196,7 +197,7 @@ class _Group:
 
 def _share_password(nodes: Sequence[Valkey]) -> None:
     for node in nodes[1:]:
-        (node.folder / "password").write_text(nodes[0].password)
+        write_synced(node.folder / "password", nodes[0].password)
         node.password = nodes[0].password
 
 
@@ -209,7 +210,7 @@ def _move(files: Sequence[Path], pairs: Sequence[tuple[int, int]]) -> None:
             raise FolderError(path, "does not name its own node: restore it, or remove the folder")
         ports[myself] = pair
     for path, text in zip(files, texts, strict=True):
-        path.write_text(move_nodes(text, ports))
+        write_synced(path, move_nodes(text, ports))
 
 
 async def _is_whole(node: Valkey, size: int) -> bool:

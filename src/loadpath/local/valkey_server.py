@@ -7,7 +7,6 @@ write files.
 """
 
 import asyncio
-import os
 import re
 import secrets
 from collections.abc import AsyncIterator, Mapping
@@ -23,6 +22,7 @@ from loadpath.local.ports import LOOPBACK, checked_port
 from loadpath.local.process import Plan
 from loadpath.local.programs import VALKEY, Program, Source, find_program
 from loadpath.local.server import Server, running
+from loadpath.local.synced import write_synced
 
 Setting = str | int | float
 Fsync = Literal["always", "everysec", "no"]
@@ -100,10 +100,8 @@ class Valkey(Server):
         try:
             self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
             path = self.folder / "password"
-            with suppress(FileExistsError):
-                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-                with os.fdopen(os.open(path, flags, 0o600), "w") as file:
-                    file.write(secrets.token_urlsafe(24))
+            if not path.exists() or not path.read_text():
+                write_synced(path, secrets.token_urlsafe(24))
             self.password = path.read_text()
         except OSError as error:
             raise FolderError(self.folder, f"cannot hold a Valkey server: {error}") from error
@@ -142,9 +140,7 @@ class Valkey(Server):
             "appendonly": "no" if self._options.fsync is None else "yes",
             "appendfsync": self._options.fsync or "no",
         }
-        path = self.folder / "server.conf"
-        path.touch(mode=0o600)
-        path.write_text(render(settings))
+        write_synced(self.folder / "server.conf", render(settings))
 
 
 @asynccontextmanager

@@ -130,6 +130,33 @@ async def test_a_lost_password_is_told(base: Path) -> None:
         await postgres(data=base / "data").__aenter__()
 
 
+async def test_an_empty_password_is_told(base: Path) -> None:
+    """PostgreSQL's data knows the right one, and nobody else does."""
+    async with postgres(data=base / "data"):
+        pass
+    await asyncio.to_thread((base / "data" / "password").write_text, "")
+    with pytest.raises(FolderError, match="password: is empty: restore"):
+        await postgres(data=base / "data").__aenter__()
+
+
+@pytest.mark.parametrize(
+    ("starter", "file"),
+    [
+        (valkey, "password"),
+        (valkey_cluster, "node-1/password"),
+        (valkey_cluster, "node-4/password"),
+    ],
+    ids=["valkey", "first of a cluster", "another of a cluster"],
+)
+async def test_an_empty_password_is_made_anew(starter: Starter, file: str, base: Path) -> None:
+    """Valkey is told its password at each start, so a start that was cut off costs nothing."""
+    async with starter(data=base / "data"):
+        pass
+    await asyncio.to_thread((base / "data" / file).write_text, "")
+    async with starter(data=base / "data"):
+        assert await asyncio.to_thread((base / "data" / file).read_text)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 @every_server
 async def test_a_folder_without_permission_is_told(starter: Starter, base: Path) -> None:
