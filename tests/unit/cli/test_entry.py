@@ -1,5 +1,6 @@
 """Behaviour of the command line as a whole: what it costs, what it says, how it ends."""
 
+import json
 import os
 import subprocess
 import sys
@@ -15,6 +16,13 @@ def python(code: str) -> subprocess.CompletedProcess[str]:
     """Run code in a fresh interpreter."""
     return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def shell(command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as a shell does."""
+    return subprocess.run(
+        ["/bin/sh", "-c", command], capture_output=True, text=True, check=False, timeout=60
     )
 
 
@@ -157,6 +165,28 @@ def test_nobody_reading_is_no_error(capfd: pytest.CaptureFixture[str]) -> None:
     done = subprocess.run(["/bin/sh", "-c", program], check=False, timeout=60)
     assert done.returncode == 0
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["version", "version --json", "guide", "guide --json", "doctor", "--help", "demo timeline"],
+)
+def test_a_closed_output_is_one_line_and_a_failure(command: str) -> None:
+    """Before anything is started whose result nobody could read."""
+    done = shell(f"{sys.executable} -m loadpath {command} >&-")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "loadpath: standard output is closed: send it to a file, or to /dev/null\n"
+    )
+
+
+def test_a_closed_error_output_keeps_errors_out_of_the_figures() -> None:
+    """The exit code still tells."""
+    done = shell(f"{sys.executable} -m loadpath guide 99 --json 2>&-")
+    assert (done.returncode, done.stdout) == (2, "")
+    done = shell(f"{sys.executable} -m loadpath guide --json 2>&-")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)
 
 
 def test_the_program_exits_with_the_code_of_its_command() -> None:
