@@ -1,14 +1,10 @@
 """One PostgreSQL for all timeline tests, a fresh record for each, and the API as a process."""
 
-import shutil
-import tempfile
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 
 from loadpath.local import Postgres, postgres
-from loadpath.local.folders import disk_base
 from loadpath.systems.timeline.record.postgres import Record
 from tests.integration.timeline.processes import Api, api_process, fresh_database
 
@@ -51,11 +47,3 @@ async def api_record(api: Api) -> AsyncIterator[Record]:
     """Open the record of the module's API process."""
     async with Record.open(api.dsn, connections=2) as opened:
         yield opened
-
-
-@pytest.fixture
-def disk_path() -> Iterator[Path]:
-    """Give a folder on a real disk, wherever the usual temporary ones are."""
-    folder = Path(tempfile.mkdtemp(dir=disk_base(), prefix="test-loadpath-"))
-    yield folder
-    shutil.rmtree(folder, ignore_errors=True)

@@ -16,6 +16,7 @@ import pytest
 
 from loadpath.local.folders import disk_base, memory_base
 from loadpath.local.ports import free_ports
+from loadpath.local.programs import POSTGRES, find_program
 from tests.integration.timeline.services import until
 
 SMALL = ("--users", "1500", "--followers", "20")
@@ -124,6 +125,16 @@ async def test_a_killed_demo_leaves_nothing_after_the_next_command() -> None:
     assert following.returncode == 0, said.decode()
     assert "nothing lost, nothing doubled" in printed.decode()
     assert await folders_of(process.pid) == []
+
+
+async def test_the_programs_of_a_folder_are_run_when_it_is_named() -> None:
+    """What runs says where it comes from."""
+    folder = (await asyncio.to_thread(find_program, POSTGRES)).path.parent
+    arguments = ("load", "timeline", *SMALL, *GENTLE, "--seconds", "1", "--binaries", str(folder))
+    async with command(*arguments) as process:
+        printed, said = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0, said.decode()
+    assert f"({folder}), fsync=on" in printed.decode()
 
 
 async def test_up_keeps_its_posts_over_a_restart(disk_path: Path) -> None:

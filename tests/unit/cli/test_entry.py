@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -103,6 +104,13 @@ def test_a_missing_module_of_our_own_is_a_bug(monkeypatch: pytest.MonkeyPatch) -
         (["load", "timeline", "--url", "nowhere", "--postgres", "x"], "url must look like"),
         (["up", "timeline", "--port", "0"], "port"),
         (["up", "timeline", "--apis", "100000"], "apis must be 1 to 64"),
+        (["up", "timeline", "--data", ""], "--data is empty"),
+        (["up", "timeline", "--binaries", ""], "--binaries is empty"),
+        (["up", "timeline", "--postgres", "x", "--binaries", "system"], "binaries finds nothing"),
+        (
+            ["load", "timeline", "--url", "http://h:1", "--postgres", "x", "--binaries", "system"],
+            "binaries finds nothing",
+        ),
         (["guide", "99"], "no chapter 99"),
     ],
 )
@@ -116,6 +124,19 @@ def test_a_wrong_question_gets_one_line_and_exit_code_2(
     assert printed.err.startswith("loadpath: ")
     assert printed.err.count("\n") == 1
     assert says in printed.err
+
+
+@pytest.mark.parametrize("group", ["demo", "up", "load"])
+def test_programs_that_are_not_where_they_should_be_are_told(
+    group: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, disk_path: Path
+) -> None:
+    """With the ways to get them, before a graph is built."""
+    more = ["--data", str(disk_path)] if group == "up" else ["--users", "1000"]
+    assert run([group, "timeline", "--binaries", str(tmp_path / "none"), *more]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert f"not found in {tmp_path / 'none'}" in said
+    assert "--binaries" in said
 
 
 class _Failing:

