@@ -21,7 +21,7 @@ from loadpath.local.facts import Facts
 from loadpath.local.folders import memory_base, owned_folder
 from loadpath.local.identity import Identity, hand_over, identity_for
 from loadpath.local.ports import LOOPBACK, checked_port
-from loadpath.local.process import Plan, run
+from loadpath.local.process import Plan, checked_start_timeout, run
 from loadpath.local.programs import POSTGRES, Program, Source, find_program
 from loadpath.local.server import Server, running
 from loadpath.local.shared_memory import free_shared_memory
@@ -303,10 +303,11 @@ async def postgres(
         ServerError: It did not come up; carries its last lines.
         ProgramMissingError: PostgreSQL is not installed; says what to install.
         FolderInUseError: Another living process owns `data`.
-        ValueError: A setting or the port is wrong.
+        ValueError: A setting, the port or the timeout is wrong.
     """
     checked = checked_settings(settings or {})
     checked_port(port)
+    checked_start_timeout(start_timeout)
     program = await in_thread(find_program, POSTGRES, binaries)
     options = Options(
         program=program, settings=checked, relaxed=relaxed, start_timeout=start_timeout

@@ -17,6 +17,7 @@ from loadpath.local.errors import ServerError
 from loadpath.local.folders import memory_base, owned_folder
 from loadpath.local.postgresql import Options, Postgres, Setting, checked_settings
 from loadpath.local.probes import until
+from loadpath.local.process import checked_start_timeout
 from loadpath.local.programs import POSTGRES, Source, find_program
 from loadpath.local.server import running
 
@@ -77,6 +78,7 @@ async def postgres_cluster(
         ValueError: An argument is wrong.
     """
     names = _checked_names(replicas, synchronous)
+    checked_start_timeout(start_timeout)
     checked = checked_settings(settings or {})
     program = await in_thread(find_program, POSTGRES, binaries)
     shared = Options(

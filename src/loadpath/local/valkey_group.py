@@ -14,6 +14,7 @@ from loadpath.local.folders import memory_base, owned_folder
 from loadpath.local.nodes import SLOTS, Node, move_nodes, read_myself, slot_ranges, write_nodes
 from loadpath.local.ports import on_free_ports
 from loadpath.local.probes import until
+from loadpath.local.process import checked_start_timeout
 from loadpath.local.programs import VALKEY, Source, find_program
 from loadpath.local.strays import stop_strays
 from loadpath.local.synced import write_synced
@@ -84,6 +85,7 @@ async def valkey_cluster(
     """
     if masters < FEWEST_MASTERS or replicas < 0:
         raise ValueError(f"masters must be at least 3, replicas at least 0: {masters}, {replicas}")
+    checked_start_timeout(start_timeout)
     checked = checked_settings(settings or {})
     policy = checked_fsync(fsync, relaxed=relaxed)
     program = await in_thread(find_program, VALKEY, binaries)

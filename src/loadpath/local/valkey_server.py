@@ -19,7 +19,7 @@ from loadpath.local.cancellation import in_thread
 from loadpath.local.errors import FolderError
 from loadpath.local.folders import memory_base, owned_folder
 from loadpath.local.ports import LOOPBACK, checked_port
-from loadpath.local.process import Plan
+from loadpath.local.process import Plan, checked_start_timeout
 from loadpath.local.programs import VALKEY, Program, Source, find_program
 from loadpath.local.server import Server, running
 from loadpath.local.synced import write_synced
@@ -170,9 +170,10 @@ async def valkey(
         ServerError: It did not come up; carries its last lines.
         ProgramMissingError: Valkey is not installed; says what to install.
         FolderInUseError: Another living process owns `data`.
-        ValueError: A setting, the policy or the port is wrong.
+        ValueError: A setting, the policy, the port or the timeout is wrong.
     """
     checked_port(port)
+    checked_start_timeout(start_timeout)
     checked = checked_settings(settings or {})
     policy = checked_fsync(fsync, relaxed=relaxed)
     program = await in_thread(find_program, VALKEY, binaries)

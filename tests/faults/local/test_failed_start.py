@@ -92,6 +92,21 @@ async def test_a_port_taken_in_between_is_replaced(
     assert names(base) == []
 
 
+@pytest.mark.parametrize(
+    "starter",
+    [postgres, valkey, serve, postgres_cluster, valkey_cluster],
+    ids=["postgres", "valkey", "nginx", "postgres cluster", "valkey cluster"],
+)
+@pytest.mark.parametrize("patience", [0, -1.0, float("nan"), float("inf")])
+async def test_a_patience_that_is_none_is_refused(
+    starter: Starter, patience: float, base: Path
+) -> None:
+    """By its name, before a folder is made."""
+    with pytest.raises(ValueError, match=r"^start_timeout must be a number of seconds above 0: "):
+        await starter(start_timeout=patience).__aenter__()
+    assert names(base) == []
+
+
 def damage(path: Path) -> None:
     """Write nonsense over a file."""
     path.write_bytes(b"\0nonsense\0" * 100)
