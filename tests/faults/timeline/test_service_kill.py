@@ -19,7 +19,7 @@ from loadpath.systems.timeline.load.audit import audit
 from loadpath.systems.timeline.load.report import AuditReport
 from loadpath.systems.timeline.load.run import LoadPlan, LoadResult, run
 from loadpath.systems.timeline.load.seeding import seed, writers_ready
-from loadpath.systems.timeline.service import ServiceFailedError, TimelineService
+from loadpath.systems.timeline.service import ServiceFailedError, TimelineService, migrate_record
 from loadpath.systems.timeline.settings import ApiSettings, TimelineSettings
 from loadpath.systems.timeline.up import UpPlan, up
 from tests.integration.timeline.services import QUICK, SMALL, silent, small_service, until
@@ -154,20 +154,47 @@ async def test_up_starts_its_killed_record_again(disk_path: Path) -> None:
     assert report.timelines > 20
 
 
+def watching_service(server: Postgres, folder: Path, *, attempts: int = 5) -> TimelineService:
+    """Return a system that watches its record, not started yet."""
+    settings = TimelineSettings(
+        postgres=server.dsn,
+        rings=str(folder / "rings"),
+        capacity=3_000,
+        length=200,
+        api=ApiSettings(port=free_ports(1)[0]),
+    )
+    return TimelineService(settings, folder=folder, record=server, backoff=QUICK, attempts=attempts)
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.3, 0.8])
+async def test_a_record_killed_while_the_system_starts_comes_back(
+    tmp_path: Path, moment: float
+) -> None:
+    """The processes wait for it; nobody waits for them in vain."""
+    async with postgres(data=tmp_path / "postgres", relaxed=True) as server:
+        await migrate_record(server.dsn)
+        await seed(server.dsn, SMALL, silent)
+        service = watching_service(server, tmp_path)
+
+        async def kill() -> None:
+            await until(lambda: service.writers[0].running)
+            await asyncio.sleep(moment)
+            os.kill(server.pid, signal.SIGKILL)
+            await server.wait()
+
+        killing = asyncio.create_task(kill())
+        async with service:
+            await killing
+            await service.recovered()
+            assert await service.drained() == 0
+
+
 async def test_a_record_that_does_not_come_back_ends_the_service(tmp_path: Path) -> None:
     """In its own last words, rather than with 503 for ever."""
 
     async def lose_it() -> None:
         async with postgres(data=tmp_path / "postgres", relaxed=True) as server:
-            settings = TimelineSettings(
-                postgres=server.dsn,
-                rings=str(tmp_path / "rings"),
-                capacity=10,
-                api=ApiSettings(port=free_ports(1)[0]),
-            )
-            service = TimelineService(
-                settings, folder=tmp_path, record=server, backoff=QUICK, attempts=2
-            )
+            service = watching_service(server, tmp_path, attempts=2)
             async with service:
                 await asyncio.to_thread((server.data / "global/pg_control").unlink)
                 await service.kill(server)

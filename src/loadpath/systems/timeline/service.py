@@ -18,7 +18,7 @@ import msgspec
 
 from loadpath.core.backoff import Backoff
 from loadpath.core.errors import LoadpathError
-from loadpath.local.cancellation import finish
+from loadpath.local.cancellation import finish, together
 from loadpath.local.probes import http_ready
 from loadpath.local.process import Child, Plan
 from loadpath.local.server import Server
@@ -97,21 +97,11 @@ class TimelineService:
 
     async def __aenter__(self) -> Self:
         self._owner = asyncio.current_task()
-        await asyncio.to_thread(self._write_config)
-        await migrate_record(self.settings.postgres)
         try:
-            async with asyncio.TaskGroup() as starting:
-                for child in self.children:
-                    starting.create_task(child.start())
-        except BaseExceptionGroup as group:
-            await finish(self._stop())
-            raise group.exceptions[0] from None
-        except BaseException:
-            await finish(self._stop())
+            await self._start()
+        except BaseException as error:
+            await self._end(error)
             raise
-        for keeper in self._keepers.values():
-            keeper.up.set()
-            self._watchers.append(asyncio.create_task(self._watch(keeper)))
         return self
 
     async def __aexit__(
@@ -120,11 +110,7 @@ class TimelineService:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await finish(self._stop())
-        if self._failure is not None:
-            if isinstance(error, asyncio.CancelledError) and self._owner is not None:
-                self._owner.uncancel()
-            raise self._failure
+        await self._end(error)
 
     async def recovered(self) -> None:
         """Wait until every process is up, those that were killed included."""
@@ -215,6 +201,24 @@ class TimelineService:
             start_timeout=timeout,
         )
 
+    async def _start(self) -> None:
+        await asyncio.to_thread(self._write_config)
+        if self.record is not None:
+            self._watch(self.record)
+        await migrate_record(self.settings.postgres)
+        await together(*(child.start() for child in self.children))
+        for child in self.children:
+            self._watch(child)
+
+    async def _end(self, error: BaseException | None) -> None:
+        """Stop everything; where a process that failed has ended the block, say so instead."""
+        await finish(self._stop())
+        if self._failure is None:
+            return
+        if isinstance(error, asyncio.CancelledError) and self._owner is not None:
+            self._owner.uncancel()
+        raise self._failure
+
     async def _stop(self) -> None:
         for watcher in self._watchers:
             watcher.cancel()
@@ -224,7 +228,12 @@ class TimelineService:
             if isinstance(outcome, BaseException):
                 raise outcome
 
-    async def _watch(self, keeper: Keeper) -> None:
+    def _watch(self, process: Process) -> None:
+        keeper = self._keepers[process]
+        keeper.up.set()
+        self._watchers.append(asyncio.create_task(self._keep(keeper)))
+
+    async def _keep(self, keeper: Keeper) -> None:
         """Keep a process up, or end the block that the service runs for."""
         failure = await keeper.keep()
         if self._failure is not None:
