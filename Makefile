@@ -45,4 +45,4 @@ lock: setup ## Pin every requirement again, with hashes.
 	@scripts/lock $(VENV)
 
 clean: ## Remove what the commands above made.
-	rm -rf $(VENV) $(RUN_VENV) .cache site
+	rm -rf $(VENV) $(RUN_VENV) site .cache .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -1,11 +1,16 @@
 """What every test stands on: blocked-loop detection and, on demand, real servers."""
 
+import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from blockbuster import blockbuster_ctx
 from hypothesis import HealthCheck, settings
+
+from loadpath.local.folders import disk_base
 
 # A busy machine is no bug: the test timeout bounds an example, not the clock of one run.
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -25,3 +30,11 @@ def _loop_is_never_blocked(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     with blockbuster_ctx("loadpath"):
         yield
+
+
+@pytest.fixture
+def disk_path() -> Iterator[Path]:
+    """Give a folder on a real disk, wherever the usual temporary ones are."""
+    folder = Path(tempfile.mkdtemp(dir=disk_base(), prefix="test-loadpath-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)

@@ -8,6 +8,7 @@ from rich.console import Console
 from loadpath.cli.entry import asked
 from loadpath.cli.interruptible import run_interruptible
 from loadpath.cli.output import console_for, print_json
+from loadpath.cli.places import binaries as from_where
 from loadpath.cli.timeline_progress import Teller
 from loadpath.cli.timeline_verdict import print_verdict
 from loadpath.systems.timeline.demo import DemoPlan, Shown, demo
@@ -25,6 +26,7 @@ def timeline(
     reads: float = 1_000.0,
     port: int | None = None,
     seed: int = 1,
+    binaries: str = "wheel",
     json: bool = False,
 ) -> int:
     """Run the Twitter-like system on this machine, under load, and print the verdict.
@@ -37,6 +39,7 @@ def timeline(
         reads: Home timeline reads offered per second.
         port: Port of the page; a free one when left out.
         seed: Picks the graph and the load.
+        binaries: Where PostgreSQL and Valkey are: wheel, system, or the folder of both.
         json: Print one JSON document on standard output; progress goes to standard error.
     """
     with asked():
@@ -48,6 +51,7 @@ def timeline(
             reads=reads,
             seconds=DEFAULT_SECONDS if seconds is None else seconds,
             port=port,
+            binaries=from_where(binaries),
         )
     verdict = run_interruptible(_show(plan, stay=seconds is None, json=json))
     return 0 if verdict.holds else 1

@@ -1,10 +1,12 @@
 """From arguments to a command, and from whatever it raises to one clear line and an exit code."""
 
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from inspect import cleandoc
 from io import TextIOWrapper
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from loadpath.core.errors import LoadpathError
@@ -66,9 +68,10 @@ def run(arguments: Sequence[str]) -> int:
     Args:
         arguments: What to run, without the program's name.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):  # what the terminal cannot show is shown as an escape
-            stream.reconfigure(errors="backslashreplace")
+    _prepare_streams()
+    if sys.stdout is None:
+        _say("standard output is closed: send it to a file, or to /dev/null")
+        return FAILED
     try:
         return _called(arguments)
     except (KeyboardInterrupt, StoppedError) as error:
@@ -77,8 +80,20 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout = None  # nobody reads our output any more: nothing is flushed at exit
         return FAILED
     except (ImportError, LoadpathError, OSError) as error:
-        print(f"loadpath: {_explained(error)}", file=sys.stderr)  # noqa: T201 - for people
+        _say(_explained(error))
         return ASKED_WRONGLY if isinstance(error, ValueError) else FAILED
+
+
+def _prepare_streams() -> None:
+    if sys.stderr is None:  # closed: what people should read must not get among the figures
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open to the end
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # what the terminal cannot show is shown as an escape
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _say(text: str) -> None:
+    print(f"loadpath: {text}", file=sys.stderr)  # noqa: T201 - for people
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import time
 from loadpath.cli.entry import asked
 from loadpath.cli.interruptible import run_interruptible
 from loadpath.cli.output import console_for, print_json
+from loadpath.cli.places import binaries as from_where
 from loadpath.cli.timeline_progress import Teller
 from loadpath.cli.timeline_verdict import audit_line, load_table
 from loadpath.systems.timeline.loading import LoadTest, load_timeline
@@ -20,6 +21,7 @@ def timeline(
     posts: float = 500.0,
     reads: float = 1_000.0,
     seconds: float = 30.0,
+    binaries: str = "wheel",
     json: bool = False,
 ) -> int:
     """Build a power-law follower graph, send open-loop load, look up every post afterwards.
@@ -33,6 +35,7 @@ def timeline(
         posts: Posts offered per second.
         reads: Home timeline reads offered per second.
         seconds: How long the load lasts.
+        binaries: Where PostgreSQL is, for a system of its own: wheel, system, or its folder.
         json: Print one JSON document on standard output; progress goes to standard error.
     """
     with asked():
@@ -45,6 +48,7 @@ def timeline(
             posts=posts,
             reads=reads,
             seconds=seconds,
+            binaries=from_where(binaries),
         )
     console = console_for(json=json)
     tell = Teller(console, began=time.monotonic())

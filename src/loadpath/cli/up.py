@@ -1,7 +1,6 @@
 """`loadpath up`: run a system until Ctrl-C, with data that stays."""
 
 import asyncio
-from pathlib import Path
 from typing import Final
 
 from platformdirs import user_data_path
@@ -9,13 +8,20 @@ from platformdirs import user_data_path
 from loadpath.cli.entry import asked
 from loadpath.cli.interruptible import run_interruptible
 from loadpath.cli.output import console_for
+from loadpath.cli.places import binaries as from_where
+from loadpath.cli.places import folder
 from loadpath.systems.timeline.up import UpPlan, up
 
 FOLDER: Final = "timeline"
 
 
 def timeline(
-    *, port: int = 8000, data: Path | None = None, postgres: str | None = None, apis: int = 1
+    *,
+    port: int = 8000,
+    data: str | None = None,
+    postgres: str | None = None,
+    apis: int = 1,
+    binaries: str = "wheel",
 ) -> None:
     """Run the Twitter-like system until Ctrl-C; posts are there again at the next start.
 
@@ -24,10 +30,18 @@ def timeline(
         data: Folder of the data; one below the user's data folder when left out.
         postgres: DSN of a PostgreSQL that runs already; starts one when left out.
         apis: HTTP processes that share the port, about one a core.
+        binaries: Where PostgreSQL is, unless one runs already: wheel, system, or its folder.
     """
-    folder = data or user_data_path("loadpath") / FOLDER
     with asked():
-        plan = UpPlan(data=folder, postgres=postgres, port=port, apis=apis)
+        plan = UpPlan(
+            data=user_data_path("loadpath") / FOLDER
+            if data is None
+            else folder(data, option="--data"),
+            postgres=postgres,
+            port=port,
+            apis=apis,
+            binaries=from_where(binaries),
+        )
     run_interruptible(_run(plan))
 
 
@@ -35,6 +49,8 @@ async def _run(plan: UpPlan) -> None:
     console = console_for(json=False)
     console.print(f"starting in {plan.data}", markup=False, soft_wrap=True)
     async with up(plan) as service:
+        if service.record is not None:
+            console.print(str(service.record.facts), markup=False, soft_wrap=True)
         console.print(f"The page is open at {service.url} until Ctrl-C.", soft_wrap=True)
         console.print(
             "Load it before anybody signs up (afterwards a load is refused: use another --data):\n"

@@ -31,6 +31,7 @@ LoadpathError
 ├── systems.timeline.api.process.PortTakenError (OSError)
 ├── systems.timeline.api.tokens.TokenError (PermissionError)
 ├── systems.timeline.api.web.DisconnectedError (ConnectionError)
+├── systems.timeline.extras.ExtraMissingError (ImportError)
 ├── systems.timeline.fanout.log.LogLostError (RuntimeError)
 ├── systems.timeline.fanout.ringfile.RingFileError (OSError)
 ├── systems.timeline.fanout.storage.SecondWriterError (RuntimeError)

@@ -6,7 +6,7 @@ must not leave one running: both run to their end first, then the cancellation g
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
@@ -46,18 +46,34 @@ async def made_in_thread(
 ) -> T:
     """Run blocking `work` in a thread; when cancelled meanwhile, undo what it made.
 
+    Work that still waits for a thread then is never done.
+
     Args:
         work: Blocking call that makes something.
         undo: Blocking call that takes it back.
         executor: Where both run; the loop's own threads by default.
     """
-    loop = asyncio.get_running_loop()
-    made = loop.run_in_executor(executor, work)
+    waiting: Future[T] = Future()
+    asyncio.get_running_loop().run_in_executor(executor, _make, waiting, work)
+    made = asyncio.wrap_future(waiting)
     try:
         return await asyncio.shield(made)
     except asyncio.CancelledError:
-        await finish(_undo(made, undo, executor))
+        if not waiting.cancel():
+            await finish(_undo(made, undo, executor))
         raise
+
+
+def _make(waiting: Future[T], work: Callable[[], T]) -> None:
+    """Do the work unless nobody wants it any more (blocking)."""
+    if not waiting.set_running_or_notify_cancel():
+        return
+    try:
+        made = work()
+    except BaseException as error:  # noqa: BLE001 - whatever it is, it is the caller's
+        waiting.set_exception(error)
+    else:
+        waiting.set_result(made)
 
 
 async def _undo(

@@ -186,7 +186,7 @@ def sweep() -> list[Path]:
 
 
 def on_disk(path: Path) -> bool:
-    """Return whether an existing path is on a real disk rather than in memory (blocking)."""
+    """Return whether a path, there or not, is on a real disk rather than in memory (blocking)."""
     path = path.resolve()
     mounts = [
         mount for mount in psutil.disk_partitions(all=True) if path.is_relative_to(mount.mountpoint)

@@ -12,7 +12,7 @@ from loadpath.local.cancellation import in_thread
 from loadpath.local.errors import FolderError
 from loadpath.local.folders import memory_base, owned_folder
 from loadpath.local.ports import LOOPBACK, checked_port
-from loadpath.local.process import Plan
+from loadpath.local.process import Plan, checked_start_timeout
 from loadpath.local.programs import NGINX, Program, Source, find_program
 from loadpath.local.server import Server, running
 
@@ -112,9 +112,10 @@ async def nginx(
         ServerError: It did not come up; carries its last lines.
         ProgramMissingError: nginx is not installed; says what to install.
         FolderInUseError: Another living process owns `data`.
-        ValueError: The port is wrong.
+        ValueError: The port or the timeout is wrong.
     """
     checked_port(port)
+    checked_start_timeout(start_timeout)
     program = await in_thread(find_program, NGINX, binaries)
     async with owned_folder(data, base=memory_base) as folder:
         started = Nginx(

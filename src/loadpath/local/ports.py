@@ -14,6 +14,7 @@ from loadpath.local.errors import ServerError
 LOOPBACK = "127.0.0.1"
 TAKEN = re.compile("Address (already )?in use")
 ATTEMPTS = 5
+LAST_PORT = 65_535
 
 
 def free_ports(count: int) -> list[int]:
@@ -59,6 +60,8 @@ def checked_port(port: int | None) -> int | None:
     Raises:
         ValueError: It is no TCP port.
     """
-    if port is not None and not 1 <= port <= 65_535:  # noqa: PLR2004 - the TCP port range
-        raise ValueError(f"port must be 1 to 65535, or None for a free one: {port}")
+    if port is None:
+        return None
+    if type(port) is not int or not 1 <= port <= LAST_PORT:  # True is no port
+        raise ValueError(f"port must be 1 to {LAST_PORT}, or None for a free one: {port!r}")
     return port

@@ -21,11 +21,12 @@ from loadpath.local.facts import Facts
 from loadpath.local.folders import memory_base, owned_folder
 from loadpath.local.identity import Identity, hand_over, identity_for
 from loadpath.local.ports import LOOPBACK, checked_port
-from loadpath.local.process import Plan, run
+from loadpath.local.process import Plan, checked_start_timeout, run
 from loadpath.local.programs import POSTGRES, Program, Source, find_program
 from loadpath.local.server import Server, running
 from loadpath.local.shared_memory import free_shared_memory
 from loadpath.local.strays import stop_strays
+from loadpath.local.synced import sync_folder, write_synced
 
 Setting = str | int | float | bool
 
@@ -241,8 +242,11 @@ class Postgres(Server):
             return self._primary._password  # noqa: SLF001 - a replica has its primary's
         path = self.folder / PASSWORD_FILE
         if missing:
-            _write_synced(path, secrets.token_urlsafe(24))
-        return path.read_text()
+            write_synced(path, secrets.token_urlsafe(24))
+        password = path.read_text()
+        if not password:
+            raise FolderError(path, "is empty: restore the password that the data was made with")
+        return password
 
     def _adopt(self, fresh: Path) -> None:
         """Give a finished data folder its place; synced, so that a power loss cannot undo it."""
@@ -252,7 +256,7 @@ class Postgres(Server):
             file.flush()
             os.fsync(file.fileno())
         fresh.rename(self.data)
-        _sync_folder(self.folder)
+        sync_folder(self.folder)
 
     def _write_settings(self, port: int) -> None:
         settings = {**ALWAYS, **(RELAXED if self._options.relaxed else {})}
@@ -270,7 +274,7 @@ class Postgres(Server):
                 ),
             }
         path = self.data / SETTINGS_FILE
-        _write_synced(path, render(settings))
+        write_synced(path, render(settings))
         hand_over(self.data, self._identity)
 
 
@@ -299,10 +303,11 @@ async def postgres(
         ServerError: It did not come up; carries its last lines.
         ProgramMissingError: PostgreSQL is not installed; says what to install.
         FolderInUseError: Another living process owns `data`.
-        ValueError: A setting or the port is wrong.
+        ValueError: A setting, the port or the timeout is wrong.
     """
     checked = checked_settings(settings or {})
     checked_port(port)
+    checked_start_timeout(start_timeout)
     program = await in_thread(find_program, POSTGRES, binaries)
     options = Options(
         program=program, settings=checked, relaxed=relaxed, start_timeout=start_timeout
@@ -375,20 +380,3 @@ def _is_ready(status_file: Path, pid: int) -> bool:
     if len(lines) <= STATUS_LINE or lines[0].strip() != str(pid):
         return False
     return lines[STATUS_LINE].strip() == "ready"
-
-
-def _write_synced(path: Path, text: str) -> None:
-    """Write a private file so that it survives a power loss."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -5,6 +5,7 @@ that the kernel ends it when this process is killed; its output goes to a file o
 """
 
 import asyncio
+import math
 import os
 import signal
 import subprocess
@@ -65,8 +66,9 @@ class Plan:
     def __post_init__(self) -> None:
         if not self.command or not os.path.isabs(self.command[0]):  # noqa: PTH117 - str or path
             raise ValueError(f"command must begin with an absolute path: {self.command!r}")
-        if self.log_limit < 1 or self.start_timeout <= 0:
-            raise ValueError(f"log_limit and start_timeout must be above 0: {self!r}")
+        if self.log_limit < 1:
+            raise ValueError(f"log_limit must be at least 1 byte: {self.log_limit}")
+        checked_start_timeout(self.start_timeout)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -75,6 +77,17 @@ class Plan:
         if self.owner_folder is not None:
             merged[OWNER_VARIABLE] = str(self.owner_folder)
         return {name: value for name, value in merged.items() if value is not None}
+
+
+def checked_start_timeout(seconds: float) -> float:
+    """Return the patience with a start that a caller asked for.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not 0 < seconds < math.inf:
+        raise ValueError(f"start_timeout must be a number of seconds above 0: {seconds}")
+    return seconds
 
 
 class Child:
@@ -104,6 +117,11 @@ class Child:
         trace: TracebackType | None,
     ) -> None:
         await self.stop()
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return self.plan.name
 
     @property
     def running(self) -> bool:

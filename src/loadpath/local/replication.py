@@ -10,16 +10,23 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from loadpath.local.cancellation import in_thread, together
 from loadpath.local.errors import ServerError
 from loadpath.local.folders import memory_base, owned_folder
 from loadpath.local.postgresql import Options, Postgres, Setting, checked_settings
 from loadpath.local.probes import until
+from loadpath.local.process import checked_start_timeout
 from loadpath.local.programs import POSTGRES, Source, find_program
 from loadpath.local.server import running
 
+MOST_REPLICAS: Final = 24
+# A replica refuses to run with fewer senders than its primary had: as many for any number of
+# replicas, so that a folder can be opened again with fewer. Copying one takes two of them.
 DEFAULTS: Mapping[str, Setting] = {
+    "max_wal_senders": 64,
+    "max_replication_slots": 64,
     "wal_keep_size": "512MB",
     "wal_retrieve_retry_interval": "200ms",
 }
@@ -53,7 +60,8 @@ async def postgres_cluster(
     """Run a primary and its replicas until the end of the block.
 
     Args:
-        replicas: How many servers follow the primary.
+        replicas: How many servers follow the primary, 1 to 24; a named folder may be opened again
+            with fewer.
         synchronous: How many of them must have a commit on disk before it is acknowledged; 0 for
             none (a commit that the primary alone had is lost with the primary).
         data: Folder of all of them, kept afterwards; None for a temporary one on a real disk (in
@@ -70,11 +78,12 @@ async def postgres_cluster(
         ValueError: An argument is wrong.
     """
     names = _checked_names(replicas, synchronous)
+    checked_start_timeout(start_timeout)
     checked = checked_settings(settings or {})
     program = await in_thread(find_program, POSTGRES, binaries)
     shared = Options(
         program=program,
-        settings={**DEFAULTS, "max_wal_senders": replicas + 8, **checked},
+        settings={**DEFAULTS, **checked},
         relaxed=relaxed,
         start_timeout=start_timeout,
     )
@@ -95,8 +104,10 @@ async def postgres_cluster(
 
 
 def _checked_names(replicas: int, synchronous: int) -> list[str]:
-    if replicas < 1:
-        raise ValueError(f"replicas must be at least 1, or use postgres(): {replicas}")
+    if not 1 <= replicas <= MOST_REPLICAS:
+        raise ValueError(
+            f"replicas must be 1 to {MOST_REPLICAS}, or use postgres() for none: {replicas}"
+        )
     if not 0 <= synchronous <= replicas:
         raise ValueError(f"synchronous must be 0 to {replicas} (replicas): {synchronous}")
     return [f"replica-{number}" for number in range(1, replicas + 1)]

@@ -14,8 +14,10 @@ from loadpath.local.folders import memory_base, owned_folder
 from loadpath.local.nodes import SLOTS, Node, move_nodes, read_myself, slot_ranges, write_nodes
 from loadpath.local.ports import on_free_ports
 from loadpath.local.probes import until
+from loadpath.local.process import checked_start_timeout
 from loadpath.local.programs import VALKEY, Source, find_program
 from loadpath.local.strays import stop_strays
+from loadpath.local.synced import write_synced
 from loadpath.local.valkey_server import (
     Fsync,
     Options,
@@ -83,6 +85,7 @@ async def valkey_cluster(
     """
     if masters < FEWEST_MASTERS or replicas < 0:
         raise ValueError(f"masters must be at least 3, replicas at least 0: {masters}, {replicas}")
+    checked_start_timeout(start_timeout)
     checked = checked_settings(settings or {})
     policy = checked_fsync(fsync, relaxed=relaxed)
     program = await in_thread(find_program, VALKEY, binaries)
@@ -158,8 +161,8 @@ class _Group:
         files = [node.data / "nodes.conf" for node in self.nodes]
         if first:
             for path, text in zip(files, self._first_files(pairs), strict=True):
-                path.write_text(text)
-            size.write_text(str(len(pairs)))
+                write_synced(path, text)
+            write_synced(size, str(len(pairs)))
         else:
             _move(files, pairs)
 
@@ -196,7 +199,7 @@ class _Group:
 
 def _share_password(nodes: Sequence[Valkey]) -> None:
     for node in nodes[1:]:
-        (node.folder / "password").write_text(nodes[0].password)
+        write_synced(node.folder / "password", nodes[0].password)
         node.password = nodes[0].password
 
 
@@ -209,7 +212,7 @@ def _move(files: Sequence[Path], pairs: Sequence[tuple[int, int]]) -> None:
             raise FolderError(path, "does not name its own node: restore it, or remove the folder")
         ports[myself] = pair
     for path, text in zip(files, texts, strict=True):
-        path.write_text(move_nodes(text, ports))
+        write_synced(path, move_nodes(text, ports))
 
 
 async def _is_whole(node: Valkey, size: int) -> bool:

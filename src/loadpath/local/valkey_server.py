@@ -7,7 +7,6 @@ write files.
 """
 
 import asyncio
-import os
 import re
 import secrets
 from collections.abc import AsyncIterator, Mapping
@@ -20,9 +19,10 @@ from loadpath.local.cancellation import in_thread
 from loadpath.local.errors import FolderError
 from loadpath.local.folders import memory_base, owned_folder
 from loadpath.local.ports import LOOPBACK, checked_port
-from loadpath.local.process import Plan
+from loadpath.local.process import Plan, checked_start_timeout
 from loadpath.local.programs import VALKEY, Program, Source, find_program
 from loadpath.local.server import Server, running
+from loadpath.local.synced import write_synced
 
 Setting = str | int | float
 Fsync = Literal["always", "everysec", "no"]
@@ -100,10 +100,8 @@ class Valkey(Server):
         try:
             self.data.mkdir(mode=0o700, parents=True, exist_ok=True)
             path = self.folder / "password"
-            with suppress(FileExistsError):
-                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-                with os.fdopen(os.open(path, flags, 0o600), "w") as file:
-                    file.write(secrets.token_urlsafe(24))
+            if not path.exists() or not path.read_text():
+                write_synced(path, secrets.token_urlsafe(24))
             self.password = path.read_text()
         except OSError as error:
             raise FolderError(self.folder, f"cannot hold a Valkey server: {error}") from error
@@ -142,9 +140,7 @@ class Valkey(Server):
             "appendonly": "no" if self._options.fsync is None else "yes",
             "appendfsync": self._options.fsync or "no",
         }
-        path = self.folder / "server.conf"
-        path.touch(mode=0o600)
-        path.write_text(render(settings))
+        write_synced(self.folder / "server.conf", render(settings))
 
 
 @asynccontextmanager
@@ -174,9 +170,10 @@ async def valkey(
         ServerError: It did not come up; carries its last lines.
         ProgramMissingError: Valkey is not installed; says what to install.
         FolderInUseError: Another living process owns `data`.
-        ValueError: A setting, the policy or the port is wrong.
+        ValueError: A setting, the policy, the port or the timeout is wrong.
     """
     checked_port(port)
+    checked_start_timeout(start_timeout)
     checked = checked_settings(settings or {})
     policy = checked_fsync(fsync, relaxed=relaxed)
     program = await in_thread(find_program, VALKEY, binaries)

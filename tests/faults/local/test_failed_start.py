@@ -92,6 +92,21 @@ async def test_a_port_taken_in_between_is_replaced(
     assert names(base) == []
 
 
+@pytest.mark.parametrize(
+    "starter",
+    [postgres, valkey, serve, postgres_cluster, valkey_cluster],
+    ids=["postgres", "valkey", "nginx", "postgres cluster", "valkey cluster"],
+)
+@pytest.mark.parametrize("patience", [0, -1.0, float("nan"), float("inf")])
+async def test_a_patience_that_is_none_is_refused(
+    starter: Starter, patience: float, base: Path
+) -> None:
+    """By its name, before a folder is made."""
+    with pytest.raises(ValueError, match=r"^start_timeout must be a number of seconds above 0: "):
+        await starter(start_timeout=patience).__aenter__()
+    assert names(base) == []
+
+
 def damage(path: Path) -> None:
     """Write nonsense over a file."""
     path.write_bytes(b"\0nonsense\0" * 100)
@@ -128,6 +143,33 @@ async def test_a_lost_password_is_told(base: Path) -> None:
     await asyncio.to_thread((base / "data" / "password").unlink)
     with pytest.raises(FolderError, match="password"):
         await postgres(data=base / "data").__aenter__()
+
+
+async def test_an_empty_password_is_told(base: Path) -> None:
+    """PostgreSQL's data knows the right one, and nobody else does."""
+    async with postgres(data=base / "data"):
+        pass
+    await asyncio.to_thread((base / "data" / "password").write_text, "")
+    with pytest.raises(FolderError, match="password: is empty: restore"):
+        await postgres(data=base / "data").__aenter__()
+
+
+@pytest.mark.parametrize(
+    ("starter", "file"),
+    [
+        (valkey, "password"),
+        (valkey_cluster, "node-1/password"),
+        (valkey_cluster, "node-4/password"),
+    ],
+    ids=["valkey", "first of a cluster", "another of a cluster"],
+)
+async def test_an_empty_password_is_made_anew(starter: Starter, file: str, base: Path) -> None:
+    """Valkey is told its password at each start, so a start that was cut off costs nothing."""
+    async with starter(data=base / "data"):
+        pass
+    await asyncio.to_thread((base / "data" / file).write_text, "")
+    async with starter(data=base / "data"):
+        assert await asyncio.to_thread((base / "data" / file).read_text)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -5,16 +5,24 @@ every ring. PostgreSQL's own processes are killed too.
 """
 
 import asyncio
+import os
+import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from random import Random
 
+import pytest
+
 from loadpath.local import Postgres, postgres
+from loadpath.local.ports import free_ports
 from loadpath.systems.timeline.load.audit import audit
 from loadpath.systems.timeline.load.report import AuditReport
 from loadpath.systems.timeline.load.run import LoadPlan, LoadResult, run
-from loadpath.systems.timeline.service import TimelineService
-from tests.integration.timeline.services import small_service
+from loadpath.systems.timeline.load.seeding import seed, writers_ready
+from loadpath.systems.timeline.service import ServiceFailedError, TimelineService, migrate_record
+from loadpath.systems.timeline.settings import ApiSettings, TimelineSettings
+from loadpath.systems.timeline.up import UpPlan, up
+from tests.integration.timeline.services import QUICK, SMALL, silent, small_service, until
 
 KILLS = 10
 Kill = Callable[[], Awaitable[None]]
@@ -115,3 +123,82 @@ async def test_a_killed_record_loses_and_doubles_nothing(tmp_path: Path) -> None
 async def _kill_and_start(server: Postgres) -> None:
     await server.kill()
     await server.start()
+
+
+async def test_up_starts_its_killed_record_again(disk_path: Path) -> None:
+    """Nobody is there to do it: PostgreSQL comes back by itself, with what it acknowledged."""
+    async with up(UpPlan(data=disk_path / "data", port=free_ports(1)[0])) as service:
+        record = service.record
+        assert record is not None
+        await seed(service.settings.postgres, SMALL, silent)
+        assert await writers_ready(service.settings.postgres, patience=30)
+
+        async def kill() -> None:
+            before = record.pid
+            os.kill(before, signal.SIGKILL)
+            await until(lambda: record.running and record.pid != before)
+
+        result = await loaded_while(service, kill, kills=2, rest=(1.0, 1.0))
+        await service.recovered()
+        report = await audit(
+            postgres=service.settings.postgres,
+            url=service.url,
+            acknowledged=result.acknowledged,
+            tags=[result.tag],
+            rings=None,
+            undrained=await service.drained(),
+        )
+    assert result.report.posts.done > result.report.posts.scheduled * 0.9
+    assert result.report.posts.retries > 0
+    assert report.faults == {}
+    assert report.timelines > 20
+
+
+def watching_service(server: Postgres, folder: Path, *, attempts: int = 5) -> TimelineService:
+    """Return a system that watches its record, not started yet."""
+    settings = TimelineSettings(
+        postgres=server.dsn,
+        rings=str(folder / "rings"),
+        capacity=3_000,
+        length=200,
+        api=ApiSettings(port=free_ports(1)[0]),
+    )
+    return TimelineService(settings, folder=folder, record=server, backoff=QUICK, attempts=attempts)
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.3, 0.8])
+async def test_a_record_killed_while_the_system_starts_comes_back(
+    tmp_path: Path, moment: float
+) -> None:
+    """The processes wait for it; nobody waits for them in vain."""
+    async with postgres(data=tmp_path / "postgres", relaxed=True) as server:
+        await migrate_record(server.dsn)
+        await seed(server.dsn, SMALL, silent)
+        service = watching_service(server, tmp_path)
+
+        async def kill() -> None:
+            await until(lambda: service.writers[0].running)
+            await asyncio.sleep(moment)
+            os.kill(server.pid, signal.SIGKILL)
+            await server.wait()
+
+        killing = asyncio.create_task(kill())
+        async with service:
+            await killing
+            await service.recovered()
+            assert await service.drained() == 0
+
+
+async def test_a_record_that_does_not_come_back_ends_the_service(tmp_path: Path) -> None:
+    """In its own last words, rather than with 503 for ever."""
+
+    async def lose_it() -> None:
+        async with postgres(data=tmp_path / "postgres", relaxed=True) as server:
+            service = watching_service(server, tmp_path, attempts=2)
+            async with service:
+                await asyncio.to_thread((server.data / "global/pg_control").unlink)
+                await service.kill(server)
+                await asyncio.sleep(60)
+
+    with pytest.raises(ServiceFailedError, match=r"(?s)failed 3 times in a row.*pg_control"):
+        await lose_it()

@@ -49,6 +49,15 @@ async def replays(replica: Postgres, query: str, expected: list[str]) -> None:
                 await asyncio.sleep(0.02)
 
 
+async def test_a_named_folder_may_be_opened_with_fewer_replicas_and_with_more(base: Path) -> None:
+    """A replica that was away catches up when it is asked for again."""
+    for number, replicas in enumerate([3, 2, 1, 3]):
+        async with postgres_cluster(replicas=replicas, data=base / "c", relaxed=True) as cluster:
+            await execute(cluster.primary, f"CREATE TABLE t{number} ()")
+            for replica in cluster.replicas:
+                await replays(replica, f"SELECT count(*) FROM t{number}", ["0"])
+
+
 async def test_a_commit_waits_for_its_quorum() -> None:
     """With every replica down a synchronous commit is not acknowledged; with one back it is."""
     async with postgres_cluster(replicas=2, synchronous=1, relaxed=True) as cluster:

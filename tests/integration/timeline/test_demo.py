@@ -16,6 +16,7 @@ import pytest
 
 from loadpath.local.folders import disk_base, memory_base
 from loadpath.local.ports import free_ports
+from loadpath.local.programs import POSTGRES, find_program
 from tests.integration.timeline.services import until
 
 SMALL = ("--users", "1500", "--followers", "20")
@@ -126,10 +127,20 @@ async def test_a_killed_demo_leaves_nothing_after_the_next_command() -> None:
     assert await folders_of(process.pid) == []
 
 
-async def test_up_keeps_its_posts_over_a_restart(tmp_path: Path) -> None:
-    """Sign up, post, Ctrl-C, start again, sign in: the post is there."""
+async def test_the_programs_of_a_folder_are_run_when_it_is_named() -> None:
+    """What runs says where it comes from."""
+    folder = (await asyncio.to_thread(find_program, POSTGRES)).path.parent
+    arguments = ("load", "timeline", *SMALL, *GENTLE, "--seconds", "1", "--binaries", str(folder))
+    async with command(*arguments) as process:
+        printed, said = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0, said.decode()
+    assert f"({folder}), fsync=on" in printed.decode()
+
+
+async def test_up_keeps_its_posts_over_a_restart(disk_path: Path) -> None:
+    """Sign up, post, Ctrl-C, start again, sign in: the post is there, on a real disk as it says."""
     port = free_ports(1)[0]
-    arguments = ("up", "timeline", "--data", str(tmp_path / "data"), "--port", str(port))
+    arguments = ("up", "timeline", "--data", str(disk_path / "data"), "--port", str(port))
     url = f"http://127.0.0.1:{port}"
     who = {"name": "kim", "password": "correct horse"}
     async with aiohttp.ClientSession(url) as http:
@@ -144,9 +155,9 @@ async def test_up_keeps_its_posts_over_a_restart(tmp_path: Path) -> None:
             assert [post["text"] for post in (await answer.json())["posts"]] == ["still here"]
 
 
-async def test_two_systems_never_share_a_folder(tmp_path: Path) -> None:
+async def test_two_systems_never_share_a_folder(disk_path: Path) -> None:
     """The second says who has it, in one line, and touches nothing."""
-    data = str(tmp_path / "data")
+    data = str(disk_path / "data")
     ports = free_ports(2)
     first, second = [("up", "timeline", "--data", data, "--port", str(port)) for port in ports]
     async with running(first, f"http://127.0.0.1:{ports[0]}"), command(*second) as process:
@@ -165,6 +176,7 @@ async def running(arguments: tuple[str, ...], url: str) -> AsyncIterator[None]:
     )
     try:
         assert process.stdout is not None
+        assert "data on a real disk" in await line_with(process.stdout, "fsync=on")
         await line_with(process.stdout, f"The page is open at {url}")
         yield
     finally:

@@ -63,7 +63,9 @@ async def test_a_process_that_does_not_stay_up_ends_the_service_with_its_last_wo
             await service.kill(service.writers[0])
             await asyncio.sleep(60)
 
-    with pytest.raises(ServiceFailedError, match=r"(?s)fanout-0 .* last lines:.*shards"):
+    with pytest.raises(
+        ServiceFailedError, match=r"(?s)failed 6 times in a row.*fanout-0: .* last lines:.*shards"
+    ):
         await break_it()
     assert not any(child.running for child in ran[0].children)
 

@@ -1,8 +1,10 @@
 """Behaviour of the command line as a whole: what it costs, what it says, how it ends."""
 
+import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +17,13 @@ def python(code: str) -> subprocess.CompletedProcess[str]:
     """Run code in a fresh interpreter."""
     return subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60
+    )
+
+
+def shell(command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as a shell does."""
+    return subprocess.run(
+        ["/bin/sh", "-c", command], capture_output=True, text=True, check=False, timeout=60
     )
 
 
@@ -95,6 +104,13 @@ def test_a_missing_module_of_our_own_is_a_bug(monkeypatch: pytest.MonkeyPatch) -
         (["load", "timeline", "--url", "nowhere", "--postgres", "x"], "url must look like"),
         (["up", "timeline", "--port", "0"], "port"),
         (["up", "timeline", "--apis", "100000"], "apis must be 1 to 64"),
+        (["up", "timeline", "--data", ""], "--data is empty"),
+        (["up", "timeline", "--binaries", ""], "--binaries is empty"),
+        (["up", "timeline", "--postgres", "x", "--binaries", "system"], "binaries finds nothing"),
+        (
+            ["load", "timeline", "--url", "http://h:1", "--postgres", "x", "--binaries", "system"],
+            "binaries finds nothing",
+        ),
         (["guide", "99"], "no chapter 99"),
     ],
 )
@@ -108,6 +124,19 @@ def test_a_wrong_question_gets_one_line_and_exit_code_2(
     assert printed.err.startswith("loadpath: ")
     assert printed.err.count("\n") == 1
     assert says in printed.err
+
+
+@pytest.mark.parametrize("group", ["demo", "up", "load"])
+def test_programs_that_are_not_where_they_should_be_are_told(
+    group: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, disk_path: Path
+) -> None:
+    """With the ways to get them, before a graph is built."""
+    more = ["--data", str(disk_path)] if group == "up" else ["--users", "1000"]
+    assert run([group, "timeline", "--binaries", str(tmp_path / "none"), *more]) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert f"not found in {tmp_path / 'none'}" in said
+    assert "--binaries" in said
 
 
 class _Failing:
@@ -157,6 +186,28 @@ def test_nobody_reading_is_no_error(capfd: pytest.CaptureFixture[str]) -> None:
     done = subprocess.run(["/bin/sh", "-c", program], check=False, timeout=60)
     assert done.returncode == 0
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["version", "version --json", "guide", "guide --json", "doctor", "--help", "demo timeline"],
+)
+def test_a_closed_output_is_one_line_and_a_failure(command: str) -> None:
+    """Before anything is started whose result nobody could read."""
+    done = shell(f"{sys.executable} -m loadpath {command} >&-")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "loadpath: standard output is closed: send it to a file, or to /dev/null\n"
+    )
+
+
+def test_a_closed_error_output_keeps_errors_out_of_the_figures() -> None:
+    """The exit code still tells."""
+    done = shell(f"{sys.executable} -m loadpath guide 99 --json 2>&-")
+    assert (done.returncode, done.stdout) == (2, "")
+    done = shell(f"{sys.executable} -m loadpath guide --json 2>&-")
+    assert done.returncode == 0
+    assert json.loads(done.stdout)
 
 
 def test_the_program_exits_with_the_code_of_its_command() -> None:

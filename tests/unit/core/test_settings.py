@@ -88,6 +88,42 @@ def test_a_value_that_does_not_fit_is_named_by_its_path(
     assert error.line is None
 
 
+class Named(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Tables whose names the user chooses."""
+
+    named: dict[str, Api] = {}
+    deep: dict[str, tuple[dict[str, Api], ...]] = {}
+    short: dict[Annotated[str, Meta(max_length=3)], int] = {}
+    pair: Annotated[dict[str, int], Meta(min_length=2)] = {}
+
+
+@pytest.mark.parametrize(
+    ("text", "path", "what"),
+    [
+        ("[named.a]\n[named.b]\nprot = 1", "$.named.b.prot", "unknown field"),
+        ("[named.a]\nport = 0\n[named.b]\nport = 0", "$.named.a.port", ">= 1"),
+        ('[named."a.b c"]\nport = 0', '$.named."a.b c".port', ">= 1"),
+        ("deep.x = []\ndeep.y = [{}, {k = {}, l = {port = 0}}]", "$.deep.y[1].l.port", ">= 1"),
+        ("short = {a = 1, long = 2}", "$.short.long", "the name itself: Expected `str` of length"),
+        ('pair = {a = 1, b = "x"}', "$.pair[...]", "Expected `int`, got `str`"),
+    ],
+)
+def test_a_table_of_the_users_own_name_is_named(
+    file: Path, text: str, path: str, what: str
+) -> None:
+    """Which of many it is, wherever one alone says so."""
+    file.write_text(text)
+    with pytest.raises(SettingsError) as caught:
+        load(file, Named)
+    assert caught.value.path == path
+    assert what in str(caught.value)
+
+
+def test_a_number_of_many_digits_is_refused(file: Path) -> None:
+    """Python reads no integer of 5,001 digits."""
+    assert "a number is too long" in str(refused(file, "a = " + "1" * 5_001))
+
+
 @pytest.mark.parametrize(
     ("text", "line"),
     [

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -69,6 +70,23 @@ async def test_in_thread_has_nothing_to_take_back_from_a_failure() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert undone == []
+
+
+async def test_work_that_still_waits_for_its_thread_is_never_done() -> None:
+    """A cancelled caller waits for no turn, and there is nothing to take back."""
+    go, did, undone = threading.Event(), [], []
+    with ThreadPoolExecutor(1) as one:
+        busy = one.submit(go.wait, 5)
+        task = asyncio.create_task(
+            made_in_thread(lambda: did.append("made"), undo=undone.append, executor=one)
+        )
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not busy.done()
+        go.set()
+    assert did == undone == []
 
 
 async def test_in_thread_waits_for_a_thread_that_cannot_be_stopped() -> None:

@@ -53,7 +53,7 @@ async def test_gives_up_in_the_end() -> None:
     assert all(len(ports) == 2 for ports in tried)
 
 
-@pytest.mark.parametrize("port", [0, -1, 65_536])
+@pytest.mark.parametrize("port", [0, -1, 65_536, True, 8000.5, "http"])
 def test_a_wrong_port_is_refused(port: int) -> None:
     """A port that TCP does not have is named in the error."""
     with pytest.raises(ValueError, match=f"port must be 1 to 65535.*{port}"):

@@ -6,7 +6,7 @@ from loadpath.local import postgres_cluster
 from loadpath.local.replication import _checked_names, _quorum
 
 
-@pytest.mark.parametrize(("replicas", "synchronous"), [(0, 0), (-1, 0), (2, 3), (2, -1)])
+@pytest.mark.parametrize(("replicas", "synchronous"), [(0, 0), (-1, 0), (25, 0), (2, 3), (2, -1)])
 async def test_impossible_numbers_are_refused(replicas: int, synchronous: int) -> None:
     """A quorum larger than the replicas would block every commit for ever."""
     with pytest.raises(ValueError, match=r"(replicas|synchronous) must be"):

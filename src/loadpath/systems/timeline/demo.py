@@ -15,6 +15,7 @@ import numpy as np
 
 from loadpath.local import Facts, Valkey, valkey
 from loadpath.local.ports import checked_port
+from loadpath.local.programs import Source
 from loadpath.systems.timeline.fanout.ringfile import WORD, Geometry
 from loadpath.systems.timeline.load.apart import run_apart
 from loadpath.systems.timeline.load.arrivals import Arrivals
@@ -48,6 +49,7 @@ class DemoPlan(msgspec.Struct, frozen=True, kw_only=True):
         seconds: How long the load lasts (s).
         port: Where the page is; None for a free port.
         engine_posts: Posts that the engine is measured with.
+        binaries: Where the programs of PostgreSQL and Valkey are.
     """
 
     users: int = 200_000
@@ -58,6 +60,7 @@ class DemoPlan(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 30.0
     port: int | None = None
     engine_posts: int = ENGINE_POSTS
+    binaries: Source = "wheel"
 
     def __post_init__(self) -> None:
         Arrivals(posts=self.posts, reads=self.reads, seconds=self.seconds, seed=self.seed)
@@ -93,15 +96,16 @@ async def demo(plan: DemoPlan, tell: OnEvent) -> AsyncIterator[Shown]:
         tell: Called with everything that happens.
 
     Raises:
+        ProgramMissingError: PostgreSQL or Valkey is not there; says what to install.
         ServerError: A server or process did not come up; carries its last lines.
         ServiceFailedError: A process of the system did not stay up.
         NoRoomError: There is too little disk or memory.
         PortInUseError: The port cannot be listened on.
     """
     await check(plan.population(), port=plan.port)
-    async with valkey() as peer:
+    async with valkey(binaries=plan.binaries) as peer:
         tell(Step(text=str(peer.facts)))
-        async with stage(plan.population(), tell, port=plan.port) as scene:
+        async with stage(plan.population(), tell, port=plan.port, binaries=plan.binaries) as scene:
             verdict = await _Show(plan, scene, tell).run(peer)
             yield Shown(verdict=verdict, url=scene.service.url)
 

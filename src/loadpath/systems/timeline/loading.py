@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from loadpath.local import workspace
+from loadpath.local.programs import Source
 from loadpath.systems.timeline.load.apart import run_apart
 from loadpath.systems.timeline.load.arrivals import Arrivals
 from loadpath.systems.timeline.load.audit import audit
@@ -29,6 +30,7 @@ class LoadTest(msgspec.Struct, frozen=True, kw_only=True):
         posts: Posts offered per second.
         reads: Home timeline reads offered per second.
         seconds: How long the load lasts (s).
+        binaries: Where the programs of a PostgreSQL of its own are.
     """
 
     url: str | None = None
@@ -39,12 +41,17 @@ class LoadTest(msgspec.Struct, frozen=True, kw_only=True):
     posts: float = 500.0
     reads: float = 1_000.0
     seconds: float = 30.0
+    binaries: Source = "wheel"
 
     def __post_init__(self) -> None:
         if (self.url is None) != (self.postgres is None):
             raise ValueError("url and postgres belong together: give both, or neither")
         if self.url is not None:
             Client(self.url)
+            if self.binaries != "wheel":
+                raise ValueError(
+                    "the system at url runs already, so binaries finds nothing to start"
+                )
         self.population()
         Arrivals(posts=self.posts, reads=self.reads, seconds=self.seconds, seed=self.seed)
 
@@ -87,6 +94,7 @@ async def load_timeline(test: LoadTest, tell: OnEvent) -> LoadOutcome:
         NoRoomError: There is too little disk or memory for a system of its own.
         WrongDsnError: The address of the record does not read as one.
         NoRecordError: The record cannot be reached or does not let us in.
+        ProgramMissingError: PostgreSQL is not there; says what to install.
         ServerError: A server or process did not come up; carries its last lines.
     """
     if test.url is None or test.postgres is None:
@@ -96,7 +104,7 @@ async def load_timeline(test: LoadTest, tell: OnEvent) -> LoadOutcome:
 
 async def _load_own(test: LoadTest, tell: OnEvent) -> LoadOutcome:
     await check(test.population())
-    async with stage(test.population(), tell) as scene:
+    async with stage(test.population(), tell, binaries=test.binaries) as scene:
         service = scene.service
         plan = _plan(test, url=service.url, dsn=scene.record.dsn)
         (result,) = await run_apart([plan], tell, folder=scene.folder)

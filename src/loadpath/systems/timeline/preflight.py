@@ -9,6 +9,7 @@ import errno
 import os
 import shutil
 import socket
+from pathlib import Path
 from typing import Final
 
 import asyncpg
@@ -16,7 +17,8 @@ import msgspec
 import psutil
 
 from loadpath.core.errors import LoadpathError
-from loadpath.local.folders import disk_base, memory_base
+from loadpath.local.errors import FolderError
+from loadpath.local.folders import disk_base, memory_base, on_disk
 
 GIB: Final = 1 << 30
 DISK_PER_FOLLOW: Final = 100
@@ -115,6 +117,21 @@ def free_room(*, rings: int) -> Room:
         rings=shutil.disk_usage(memory_base(rings)).free,
         memory=psutil.virtual_memory().available,
     )
+
+
+def check_disk(data: Path) -> None:
+    """Refuse a folder in memory for a record that is to stay (blocking).
+
+    Args:
+        data: The folder, made or not.
+
+    Raises:
+        FolderError: It would be gone with the machine's memory.
+    """
+    if not on_disk(data):
+        raise FolderError(
+            data, "is in memory, where no post outlives the machine: name a --data on a real disk"
+        )
 
 
 def check_port(port: int | None) -> None:

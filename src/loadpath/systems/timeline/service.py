@@ -1,6 +1,6 @@
 """Run the timeline system on given servers: API processes and fan-out writers, watched.
 
-A child that ends is started again after a growing pause; one that keeps ending ends the service
+A process that ends is started again after a growing pause; one that keeps ending ends the service
 with its last words. Children die with this process, however it ends.
 """
 
@@ -10,7 +10,6 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from random import Random
 from types import TracebackType
 from typing import Final, Self
 
@@ -19,12 +18,13 @@ import msgspec
 
 from loadpath.core.backoff import Backoff
 from loadpath.core.errors import LoadpathError
-from loadpath.local.cancellation import finish
-from loadpath.local.errors import ServerError
+from loadpath.local.cancellation import finish, together
 from loadpath.local.probes import http_ready
 from loadpath.local.process import Child, Plan
+from loadpath.local.server import Server
 from loadpath.systems.timeline.fanout.log import position
 from loadpath.systems.timeline.fanout.rings import RingStats, TimelineReader
+from loadpath.systems.timeline.keeping import Keeper, Process
 from loadpath.systems.timeline.record.migrate import migrate, shipped
 from loadpath.systems.timeline.settings import TimelineSettings
 
@@ -32,8 +32,6 @@ CONFIG: Final = "timeline.toml"
 API_START: Final = 30.0
 WRITER_START: Final = 600.0  # it reads the whole graph
 MOST_APIS: Final = 64
-STEADY: Final = 1.0
-"""Seconds that a process must have been up for its end to count as a new trouble."""
 LOOK_EVERY: Final = 0.02
 
 
@@ -48,6 +46,8 @@ class TimelineService:
         settings: Of the whole system; PostgreSQL must be there, the rings' folder is made.
         folder: Where the settings file and the processes' logs go.
         apis: How many HTTP processes share the port.
+        record: The PostgreSQL, where it is ours: running, and stopped by whoever started it. It is
+            watched too.
         backoff: Pauses before a process is started again.
         attempts: How often in a row a process may fail to start, or to stay up.
 
@@ -56,6 +56,7 @@ class TimelineService:
         config: The settings as the file that every process reads.
         apis: The HTTP processes.
         writers: The fan-out writers, by shard.
+        record: The PostgreSQL that is watched, None where it is not ours.
     """
 
     def __init__(
@@ -64,6 +65,7 @@ class TimelineService:
         *,
         folder: Path,
         apis: int = 1,
+        record: Server | None = None,
         backoff: Backoff | None = None,
         attempts: int = 5,
     ) -> None:
@@ -74,10 +76,11 @@ class TimelineService:
         self.config = folder / CONFIG
         self.apis = [self._api(folder, number) for number in range(apis)]
         self.writers = [self._writer(folder, shard) for shard in range(settings.shards)]
-        self._backoff = backoff or Backoff(base=0.05, cap=5.0, jitter="equal")
+        self.record = record
         self._attempts = attempts
-        self._killed: set[Child] = set()
-        self._up = {child: asyncio.Event() for child in self.children}
+        watched: list[Process] = [*self.children] if record is None else [record, *self.children]
+        backoff = backoff or Backoff(base=0.05, cap=5.0, jitter="equal")
+        self._keepers = {each: Keeper(each, backoff=backoff, attempts=attempts) for each in watched}
         self._watchers: list[asyncio.Task[None]] = []
         self._owner: asyncio.Task[object] | None = None
         self._failure: ServiceFailedError | None = None
@@ -89,26 +92,16 @@ class TimelineService:
 
     @property
     def children(self) -> list[Child]:
-        """Every process, the writers first."""
+        """Every process of the system, the writers first."""
         return [*self.writers, *self.apis]
 
     async def __aenter__(self) -> Self:
         self._owner = asyncio.current_task()
-        await asyncio.to_thread(self._write_config)
-        await migrate_record(self.settings.postgres)
         try:
-            async with asyncio.TaskGroup() as starting:
-                for child in self.children:
-                    starting.create_task(child.start())
-        except BaseExceptionGroup as group:
-            await finish(self._stop())
-            raise group.exceptions[0] from None
-        except BaseException:
-            await finish(self._stop())
+            await self._start()
+        except BaseException as error:
+            await self._end(error)
             raise
-        for child in self.children:
-            self._up[child].set()
-            self._watchers.append(asyncio.create_task(self._watch(child)))
         return self
 
     async def __aexit__(
@@ -117,26 +110,20 @@ class TimelineService:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await finish(self._stop())
-        if self._failure is not None:
-            if isinstance(error, asyncio.CancelledError) and self._owner is not None:
-                self._owner.uncancel()
-            raise self._failure
+        await self._end(error)
 
     async def recovered(self) -> None:
         """Wait until every process is up, those that were killed included."""
-        for child in self.children:
-            await self._up[child].wait()
+        for keeper in self._keepers.values():
+            await keeper.up.wait()
 
-    async def kill(self, child: Child) -> None:
-        """Kill one of the processes at once, as a crash would; it is started again.
+    async def kill(self, process: Process) -> None:
+        """Kill one of the processes, or the record, at once, as a crash would; it is started again.
 
         Returns when it is dead; `recovered` waits until it is back. However often this is done,
         it does not count as a process that does not stay up.
         """
-        self._up[child].clear()
-        self._killed.add(child)
-        await child.kill()
+        await self._keepers[process].kill()
 
     async def stats(self) -> list[RingStats | None]:
         """Return the counters of every shard's writer; None while one has no rings."""
@@ -214,6 +201,24 @@ class TimelineService:
             start_timeout=timeout,
         )
 
+    async def _start(self) -> None:
+        await asyncio.to_thread(self._write_config)
+        if self.record is not None:
+            self._watch(self.record)
+        await migrate_record(self.settings.postgres)
+        await together(*(child.start() for child in self.children))
+        for child in self.children:
+            self._watch(child)
+
+    async def _end(self, error: BaseException | None) -> None:
+        """Stop everything; where a process that failed has ended the block, say so instead."""
+        await finish(self._stop())
+        if self._failure is None:
+            return
+        if isinstance(error, asyncio.CancelledError) and self._owner is not None:
+            self._owner.uncancel()
+        raise self._failure
+
     async def _stop(self) -> None:
         for watcher in self._watchers:
             watcher.cancel()
@@ -223,40 +228,19 @@ class TimelineService:
             if isinstance(outcome, BaseException):
                 raise outcome
 
-    async def _watch(self, child: Child) -> None:
-        """Start a process again whenever it ends, or end the service."""
-        failures = 0
-        loop = asyncio.get_running_loop()
-        while True:
-            since = loop.time()
-            status = await child.wait()
-            self._up[child].clear()
-            steady = loop.time() - since >= STEADY or child in self._killed
-            self._killed.discard(child)
-            failures = 1 if steady else failures + 1
-            while failures <= self._attempts and not await self._started_again(child, failures):
-                failures += 1
-            if failures > self._attempts:
-                await self._fail(child, status)
-                return
-            self._up[child].set()
+    def _watch(self, process: Process) -> None:
+        keeper = self._keepers[process]
+        keeper.up.set()
+        self._watchers.append(asyncio.create_task(self._keep(keeper)))
 
-    async def _started_again(self, child: Child, failures: int) -> bool:
-        await asyncio.sleep(self._backoff.delay(failures, Random()))  # noqa: S311 - spreads restarts
-        try:
-            await child.start()
-        except ServerError:
-            return False
-        return True
-
-    async def _fail(self, child: Child, status: int) -> None:
-        """End the block that the service runs for, with what the process said last."""
-        said = await child.tail()
+    async def _keep(self, keeper: Keeper) -> None:
+        """Keep a process up, or end the block that the service runs for."""
+        failure = await keeper.keep()
         if self._failure is not None:
             return
         self._failure = ServiceFailedError(
-            f"{child.plan.name} ended with status {status} and did not come back in "
-            f"{self._attempts} attempts; its last lines:\n{said}"
+            f"gave up a process that failed {self._attempts + 1} times in a row, the last time: "
+            f"{failure}"
         )
         if self._owner is not None:
             self._owner.cancel()

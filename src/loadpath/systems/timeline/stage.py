@@ -10,6 +10,7 @@ import msgspec
 
 from loadpath.local import Postgres, postgres, workspace
 from loadpath.local.ports import free_ports
+from loadpath.local.programs import Source
 from loadpath.systems.timeline.fanout.ringfile import Geometry
 from loadpath.systems.timeline.load.population import Population
 from loadpath.systems.timeline.load.report import Progress
@@ -79,7 +80,7 @@ async def check(population: Population, *, port: int | None = None) -> None:
 
 @asynccontextmanager
 async def stage(
-    population: Population, tell: OnEvent, *, port: int | None = None
+    population: Population, tell: OnEvent, *, port: int | None = None, binaries: Source = "wheel"
 ) -> AsyncIterator[Stage]:
     """Run a system of its own until the block ends; nothing of it is kept.
 
@@ -87,8 +88,10 @@ async def stage(
         population: The graph of its users.
         tell: Called with everything that happens.
         port: Where to answer HTTP; None for a free port.
+        binaries: Where the programs of PostgreSQL are.
 
     Raises:
+        ProgramMissingError: PostgreSQL is not there; says what to install.
         ServerError: A server or process did not come up; carries its last lines.
         ServiceFailedError: A process of the system did not stay up.
     """
@@ -96,7 +99,9 @@ async def stage(
     tell(Step(text="starting PostgreSQL"))
     async with (
         workspace(memory_size=rings.size) as folders,
-        postgres(data=folders.disk / "postgres", settings=POSTGRES_SETTINGS) as record,
+        postgres(
+            data=folders.disk / "postgres", settings=POSTGRES_SETTINGS, binaries=binaries
+        ) as record,
     ):
         tell(Step(text=str(record.facts)))
         await migrate_record(record.dsn)
@@ -109,7 +114,8 @@ async def stage(
             api=ApiSettings(port=port or free_ports(1)[0]),
         )
         tell(Step(text="starting the HTTP process and the fan-out writer, which reads the graph"))
-        async with TimelineService(settings, folder=folders.disk) as service:
+        service = TimelineService(settings, folder=folders.disk, record=record)
+        async with service:
             tell(Step(text=f"the page is at {service.url}"))
             yield Stage(service=service, record=record, edges=edges, folder=folders.disk)
 

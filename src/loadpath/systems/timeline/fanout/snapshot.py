@@ -18,6 +18,7 @@ from loadpath.systems.timeline.fanout.ringfile import Geometry, Words
 from loadpath.systems.timeline.fanout.rings import RingTimelines
 from loadpath.systems.timeline.record.columns import BinaryGroups, BinaryRows
 from loadpath.systems.timeline.record.outage import connected
+from loadpath.systems.timeline.record.transaction import ONE_MOMENT, transaction
 
 LOAD_TIMEOUT: Final = 3600.0
 PIECE: Final = 1 << 23
@@ -63,7 +64,7 @@ class Snapshot:
         """
         async with (
             connected(dsn) as connection,
-            connection.transaction(isolation="repeatable_read", readonly=True),
+            transaction(connection, begin=ONE_MOMENT),
         ):
             yield cls(connection, await position(connection))
 

@@ -17,6 +17,7 @@ from loadpath.systems.timeline.load.copying import copied
 from loadpath.systems.timeline.load.crowd import TOKEN_LIFETIME
 from loadpath.systems.timeline.load.places import Found, Places, Truth, shown
 from loadpath.systems.timeline.load.report import AuditReport
+from loadpath.systems.timeline.record.transaction import ONE_MOMENT, transaction
 from loadpath.systems.timeline.settings import TimelineSettings
 
 RINGS_AT_ONCE = 8_192
@@ -106,7 +107,7 @@ async def audit(
 
 async def _truth(connection: asyncpg.Connection) -> Truth:
     """Read all posts, and the followers of those who wrote them, in one snapshot."""
-    async with connection.transaction(isolation="repeatable_read", readonly=True):
+    async with transaction(connection, begin=ONE_MOMENT):
         posts, authors = await copied(
             connection, "SELECT id, author_id FROM posts ORDER BY id", widths=(8, 4)
         )

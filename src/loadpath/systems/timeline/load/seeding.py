@@ -21,6 +21,7 @@ import msgspec
 from loadpath.core.errors import LoadpathError
 from loadpath.systems.timeline.load.copying import HEADER, TRAILER, encode_pairs
 from loadpath.systems.timeline.load.population import Edges, Population, chunks
+from loadpath.systems.timeline.record.transaction import transaction
 
 PIECE = 1 << 18
 USERS_PER_PIECE = 20_000
@@ -137,7 +138,7 @@ class _Seeder:
         self._edges = 0
 
     async def seed(self) -> Seeding:
-        async with self._connection.transaction():
+        async with transaction(self._connection):
             await self._connection.execute("LOCK TABLE users, follows IN EXCLUSIVE MODE")
             known = await self._known()
             if known is not None:
