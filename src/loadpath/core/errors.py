@@ -2,15 +2,28 @@
 
 LoadpathError
 ├── InDoubtError
+│   ├── http.errors.ResponseInvalidError (ValueError)
+│   ├── http.errors.ResponseLostError (ConnectionError)
+│   ├── http.errors.ResponseTimeoutError (TimeoutError)
 │   └── systems.timeline.load.client.AnswerLostError (ConnectionError)
 ├── RejectedError
 │   ├── core.ids.ClockWentBack (RuntimeError)
+│   ├── http.errors.ConnectError (ConnectionError)
+│   │   └── http.errors.ConnectTimeoutError (TimeoutError)
+│   ├── http.errors.PoolClosedError (RuntimeError)
+│   ├── http.errors.PoolFullError (RuntimeError)
+│   ├── http.errors.PoolTimeoutError (TimeoutError)
 │   ├── systems.timeline.api.groupcommit.TooManyPostsError (RuntimeError)
 │   ├── systems.timeline.api.passwords.TooManyLoginsError (RuntimeError)
 │   └── systems.timeline.load.client.NotSentError (ConnectionError)
 ├── cli.entry.StoppedError
 ├── cli.entry.UsageError (ValueError)
 ├── core.settings.SettingsError (ValueError)
+├── http.errors.BodyLostError (ConnectionError)
+│   └── http.errors.BodyTimeoutError (TimeoutError)
+├── http.errors.BodyTooLargeError (ValueError)
+├── http.errors.ProtocolError (ValueError)
+│   └── http.errors.TruncatedError (EOFError)
 ├── local.errors.ExtraMissingError (ImportError)
 ├── local.errors.ServerError (RuntimeError)
 │   ├── local.errors.FolderError (OSError)
