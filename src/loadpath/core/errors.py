@@ -7,6 +7,7 @@ LoadpathError
 │   ├── http.errors.ResponseTimeoutError (TimeoutError)
 │   └── systems.timeline.load.client.AnswerLostError (ConnectionError)
 ├── RejectedError
+│   ├── balance.balancer.NoEndpointError (ConnectionError)
 │   ├── core.ids.ClockWentBack (RuntimeError)
 │   ├── http.errors.ConnectError (ConnectionError)
 │   │   └── http.errors.ConnectTimeoutError (TimeoutError)
@@ -16,6 +17,8 @@ LoadpathError
 │   ├── systems.timeline.api.groupcommit.TooManyPostsError (RuntimeError)
 │   ├── systems.timeline.api.passwords.TooManyLoginsError (RuntimeError)
 │   └── systems.timeline.load.client.NotSentError (ConnectionError)
+├── balance.answers.ProbeFailedError (ConnectionError)
+├── balance.balancer.UnknownEndpointError (LookupError)
 ├── cli.entry.StoppedError
 ├── cli.entry.UsageError (ValueError)
 ├── core.settings.SettingsError (ValueError)
