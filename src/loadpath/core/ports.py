@@ -8,30 +8,35 @@ from typing import Protocol
 import msgspec
 
 
+class Permit(Protocol):
+    """Hear how one call went; exactly one of its methods is called, once."""
+
+    def succeed(self) -> None:
+        """Learn that the call succeeded."""
+        ...
+
+    def fail(self, error: BaseException) -> None:
+        """Learn that the call failed with `error`."""
+        ...
+
+    def release(self) -> None:
+        """Learn that the call was given up: neither a success nor a failure, its place is free."""
+        ...
+
+
 class Guard(Protocol):
     """Decide whether a call may be tried, and learn how it went.
 
-    Every `allow` that returns is followed by exactly one of the other three.
+    Calls overlap, so each has a permit of its own: only that tells how long the call took, and
+    whether it began before or after the guard changed its mind.
     """
 
-    def allow(self) -> None:
+    def acquire(self) -> Permit:
         """Let one call through.
 
         Raises:
             RejectedError: The call must not be tried now.
         """
-        ...
-
-    def on_success(self) -> None:
-        """Learn that the call succeeded."""
-        ...
-
-    def on_failure(self, error: BaseException) -> None:
-        """Learn that the call failed with `error`."""
-        ...
-
-    def on_cancel(self) -> None:
-        """Learn that the call was given up: neither a success nor a failure, its place is free."""
         ...
 
 

@@ -6,8 +6,6 @@ and failed). A record is O(1), a window never grows, and the counts are kept, no
 Source: resilience4j's count-based and time-based sliding windows.
 """
 
-from array import array
-
 
 class CountWindow:
     """Count the outcomes of the last `size` records.
@@ -74,7 +72,7 @@ class TimeWindow:
         outcomes: How many different outcomes there are.
     """
 
-    __slots__ = ("_buckets", "_counts", "_end", "_index", "_start", "_width")
+    __slots__ = ("_bucket", "_buckets", "_counts", "_end", "_index", "_start", "_width")
 
     def __init__(self, seconds: float, *, buckets: int = 10, outcomes: int = 2) -> None:
         if not 0 < seconds < float("inf"):
@@ -82,9 +80,10 @@ class TimeWindow:
         if buckets < 1 or outcomes < 1:
             raise ValueError(f"buckets and outcomes must be at least 1, not {buckets}, {outcomes}")
         self._width = seconds / buckets
-        self._buckets = [array("Q", bytes(8 * outcomes)) for _ in range(buckets)]
+        self._buckets = [[0] * outcomes for _ in range(buckets)]
         self._counts = [0] * outcomes
         self._index = 0
+        self._bucket = self._buckets[0]
         self._start = 0.0
         self._end = self._width
 
@@ -99,14 +98,17 @@ class TimeWindow:
         Raises:
             ValueError: There is no such outcome, or `count` is negative.
         """
-        if not 0 <= outcome < len(self._counts):
+        if outcome < 0:
             raise _no_such(outcome, len(self._counts))
         if count < 0:
             raise ValueError(f"count must be at least 0, not {count}")
         if not self._start <= now < self._end:
             self._turn(now)
-        self._buckets[self._index][outcome] += count
-        self._counts[outcome] += count
+        try:
+            self._bucket[outcome] += count
+            self._counts[outcome] += count
+        except IndexError:
+            raise _no_such(outcome, len(self._counts)) from None
 
     def counts(self, now: float) -> tuple[int, ...]:
         """Return how many records of each outcome the window holds at `now` (s)."""
@@ -129,11 +131,12 @@ class TimeWindow:
             self.clear()
         for _ in range(min(steps, size)):
             self._index = (self._index + 1) % size
-            self._empty(self._buckets[self._index])
+            self._bucket = self._buckets[self._index]
+            self._empty(self._bucket)
         self._start = now // width * width
         self._end = self._start + width
 
-    def _empty(self, bucket: "array[int]") -> None:
+    def _empty(self, bucket: list[int]) -> None:
         for outcome, count in enumerate(bucket):
             self._counts[outcome] -= count
             bucket[outcome] = 0

@@ -20,22 +20,34 @@ class ThreeStrikes:
         self._events = events
         self._failures = 0
 
-    def allow(self) -> None:
+    def acquire(self) -> "Strike":
         """Reject when there were three failures."""
         if self._failures >= 3:
             raise RejectedError("three strikes", retry_after=1.0)
+        return Strike(self)
 
-    def on_success(self) -> None:
-        """Forgive."""
-        self._failures = 0
-
-    def on_failure(self, error: BaseException) -> None:
-        """Count."""
-        self._failures += 1
+    def end(self, error: BaseException | None) -> None:
+        """Forgive a success, count a failure."""
+        self._failures = self._failures + 1 if error else 0
         if self._failures == 3:
             self._events.emit(Opened(str(error)))
 
-    def on_cancel(self) -> None:
+
+class Strike:
+    """The permit of a guard."""
+
+    def __init__(self, guard: ThreeStrikes) -> None:
+        self._guard = guard
+
+    def succeed(self) -> None:
+        """Forgive."""
+        self._guard.end(None)
+
+    def fail(self, error: BaseException) -> None:
+        """Count."""
+        self._guard.end(error)
+
+    def release(self) -> None:
         """Count nothing."""
 
 
@@ -53,13 +65,13 @@ class Heard:
 def attempt(guard: Guard, error: BaseException | None) -> str:
     """Call through a guard, as a room does that has never heard of the guard's class."""
     try:
-        guard.allow()
+        permit = guard.acquire()
     except RejectedError:
         return "rejected"
     if error:
-        guard.on_failure(error)
+        permit.fail(error)
         return "failed"
-    guard.on_success()
+    permit.succeed()
     return "succeeded"
 
 

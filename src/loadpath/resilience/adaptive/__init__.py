@@ -1,0 +1,1 @@
+"""Adaptive limit: how many at once, learned in `limits`, enforced in `shell`."""

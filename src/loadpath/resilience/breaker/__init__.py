@@ -1,0 +1,1 @@
+"""Circuit breaker: the decision in `machine`, calls and permits in `shell`."""

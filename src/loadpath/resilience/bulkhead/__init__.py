@@ -1,0 +1,1 @@
+"""Bulkhead: places and queue in `places`, the waiting in `shell`."""

@@ -1,0 +1,1 @@
+"""Fallback: another answer in place of an error."""

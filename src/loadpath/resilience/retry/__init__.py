@@ -1,0 +1,1 @@
+"""Retry: the decision in `policy`, `Retry-After` in `after`, the repeating in `shell`."""
