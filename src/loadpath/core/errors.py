@@ -62,7 +62,16 @@ LoadpathError
 │   │   ├── systems.timeline.record.postgres.NameTakenError
 │   │   └── systems.timeline.record.postgres.UnknownAuthorError
 │   └── systems.timeline.record.postgres.RecordUnavailableError (RejectedError, ConnectionError)
-└── systems.timeline.service.ServiceFailedError (RuntimeError)
+├── systems.timeline.service.ServiceFailedError (RuntimeError)
+├── upstream.errors.ExtraMissingError (ImportError)
+├── upstream.errors.ResolveError (ValueError)
+└── upstream.errors.UpstreamError
+    ├── upstream.errors.UpstreamFailedError (ConnectionError)
+    │   └── upstream.errors.UpstreamFailedTimeoutError (TimeoutError)
+    ├── upstream.errors.UpstreamInDoubtError (InDoubtError, ConnectionError)
+    │   └── upstream.errors.UpstreamInDoubtTimeoutError (TimeoutError)
+    └── upstream.errors.UpstreamUnavailableError (RejectedError, ConnectionError)
+        └── upstream.errors.UpstreamUnavailableTimeoutError (TimeoutError)
 
 Each leaf lives beside what raises it (its module is drawn without `loadpath.`) and also inherits
 the builtin or driver class that a caller already catches, drawn in brackets. Rejected (not tried),
