@@ -86,6 +86,11 @@ class Response:
         return self._attempt.status
 
     @property
+    def done(self) -> bool:
+        """Whether the body has come whole, read or not."""
+        return self._answer.done
+
+    @property
     def head(self) -> http.ResponseHead:
         """Status, reason and fields as they came."""
         return self._answer.head

@@ -11,6 +11,9 @@ from loadpath.upstream.resolvers.resolver import Stream
 Look = Callable[[], Awaitable[tuple[EndpointSet, float]]]
 """Returns the set of this moment and the seconds after which it is worth looking again."""
 
+LONGEST_LOOK = 10.0
+"""Longest that a look may take (s)."""
+
 
 async def poll(source: str, look: Look, *, retry: float) -> Stream:
     """Give every set that differs from the one before, and every reason why there is none.
@@ -24,7 +27,8 @@ async def poll(source: str, look: Look, *, retry: float) -> Stream:
     while True:
         wait = retry
         try:
-            found, after = await look()
+            async with asyncio.timeout(LONGEST_LOOK):
+                found, after = await look()
         except Exception as error:  # noqa: BLE001 - whatever a driver raises, nothing was found
             known = None
             yield _refusal(source, error)
