@@ -135,7 +135,12 @@ class HttpCall(Call[Response]):
     def retry_after(self, answer: Response) -> float | None:
         """Return what the `Retry-After` field says."""
         value = answer.get(b"retry-after")
-        return None if value is None else parse_retry_after(value.decode("latin-1"), time())
+        return asked_wait(None if value is None else value.decode("latin-1"))
+
+
+def asked_wait(value: str | None) -> float | None:
+    """Return the wait that a `Retry-After` field asks for (s), None when there is none."""
+    return None if value is None else parse_retry_after(value, time())
 
 
 def _with_deadline(request: Request, remaining: float) -> Request:

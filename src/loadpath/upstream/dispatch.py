@@ -31,26 +31,40 @@ from loadpath.upstream.call import Call, T
 from loadpath.upstream.doors import Doors
 from loadpath.upstream.errors import call_error
 from loadpath.upstream.events import AttemptFailed
+from loadpath.upstream.place import Place
 from loadpath.upstream.verdict import REPEATED_STATUSES, is_ours
 
 _NOBODY = (NoEndpointError, BreakerOpen, DeadlinePassed)
 
 
 class Answered(Generic[T]):
-    """Hold an answer whose head has come, and the attempt that brought it."""
+    """Hold an answer whose head has come, and the attempt that brought it.
 
-    __slots__ = ("answer", "attempt")
+    Attributes:
+        attempt: Settled when the answer is whole, or nobody wants the rest.
+        answer: The answer.
+        place: Place in the bulkhead, None without one; left when the attempt is settled.
+    """
+
+    __slots__ = ("answer", "attempt", "place")
 
     def __init__(self, attempt: Attempt, answer: T) -> None:
         self.attempt = attempt
         self.answer = answer
+        self.place: Place | None = None
 
     def __repr__(self) -> str:
         return f"answered {self.answer.status}"
 
+    def settle(self) -> None:
+        """Let go of the endpoint and the place: the answer's status says how it went."""
+        self.attempt.answered()
+        if self.place is not None:
+            self.place.leave()
+
     def drop(self) -> None:
         """Give the answer up; its status still says how the attempt went."""
-        self.attempt.answered()
+        self.settle()
         self.answer.close()
 
 

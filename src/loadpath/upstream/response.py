@@ -10,9 +10,8 @@ import msgspec
 
 from loadpath import http
 from loadpath.http import BodyLostError, BodyTooLargeError
-from loadpath.upstream.attempt import Attempt
+from loadpath.upstream.dispatch import Answered
 from loadpath.upstream.errors import UpstreamError, body_error
-from loadpath.upstream.place import Place
 
 Field = tuple[bytes, bytes]
 SWITCHING_PROTOCOLS = 101
@@ -50,9 +49,7 @@ class Response:
     """Hold an answer whose body comes; an async context manager that closes it.
 
     Args:
-        answer: What `http` received.
-        attempt: Who brought it.
-        place: Place in the bulkhead, None without one.
+        answered: What `http` received, and who brought it.
         upstream: Name of the upstream.
         attempts: How often the call was tried.
 
@@ -62,18 +59,10 @@ class Response:
 
     __slots__ = ("_answer", "_attempt", "_open", "_place", "_upstream", "attempts")
 
-    def __init__(
-        self,
-        answer: http.Response,
-        attempt: Attempt,
-        *,
-        place: Place | None,
-        upstream: str,
-        attempts: int,
-    ) -> None:
-        self._answer = answer
-        self._attempt = attempt
-        self._place = place
+    def __init__(self, answered: Answered[http.Response], *, upstream: str, attempts: int) -> None:
+        self._answer = answer = answered.answer
+        self._attempt = answered.attempt
+        self._place = answered.place
         self._upstream = upstream
         self.attempts = attempts
         self._open = True

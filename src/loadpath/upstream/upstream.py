@@ -25,8 +25,8 @@ from loadpath.resilience import (
     RetryBudget,
     RetryPolicy,
 )
-from loadpath.upstream.call import HttpCall
-from loadpath.upstream.dispatch import Dispatch
+from loadpath.upstream.call import Call, HttpCall, T
+from loadpath.upstream.dispatch import Answered, Dispatch
 from loadpath.upstream.doors import Doors
 from loadpath.upstream.errors import call_error
 from loadpath.upstream.follower import Follower
@@ -249,20 +249,26 @@ class Upstream:
             cookie=cookie,
             deadline=self._deadline(timeout),
         )
-        place = None if self._bulkhead is None else await self._take_place(call.deadline)
+        deliver = self._dispatch.deliver if self._bulkhead is None else self.deliver
+        answered = await deliver(call)
+        return Response(answered, upstream=self.name, attempts=call.attempts)
+
+    async def deliver(self, call: Call[T]) -> Answered[T]:
+        """Bring a call of any kind to an endpoint; whoever asks settles the answer's attempt.
+
+        Raises:
+            UpstreamError: No answer came.
+        """
+        if self._bulkhead is None:
+            return await self._dispatch.deliver(call)
+        place = await self._take_place(self._bulkhead, call.deadline)
         try:
             answered = await self._dispatch.deliver(call)
         except BaseException:
-            if place is not None:
-                place.leave()
+            place.leave()
             raise
-        return Response(
-            answered.answer,
-            answered.attempt,
-            place=place,
-            upstream=self.name,
-            attempts=call.attempts,
-        )
+        answered.place = place
+        return answered
 
     def snapshot(self) -> UpstreamSnapshot:
         """Return the figures of this moment."""
@@ -300,10 +306,9 @@ class Upstream:
             raise ValueError(f"timeout must be above 0 s, not {timeout}")
         return min(at, self._now() + timeout)
 
-    async def _take_place(self, deadline: float) -> Place:
-        assert self._bulkhead is not None
+    async def _take_place(self, bulkhead: Bulkhead, deadline: float) -> Place:
         try:
-            return await take_place(self._bulkhead, deadline)
+            return await take_place(bulkhead, deadline)
         except RejectedError as error:
             raise call_error(
                 error, upstream=self.name, endpoint=None, attempts=0, sent=False
