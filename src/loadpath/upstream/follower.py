@@ -48,16 +48,16 @@ class Follower:
         self._pool = pool
         self._events = events
         self._task: asyncio.Task[None] | None = None
-        self._first: asyncio.Future[None] | None = None
+        self._looked = asyncio.Event()
+        self._failure: ResolveError | None = None
         self.problem = ""
 
     async def __aenter__(self) -> Self:
         if self._task is not None:
             raise RuntimeError(f"{self._name} runs already: make another one")
-        self._first = asyncio.get_running_loop().create_future()
-        self._task = asyncio.create_task(self._follow(self._first))
+        self._task = asyncio.create_task(self._follow())
         try:
-            await self._first
+            await self._first_set()
         except BaseException:
             await self._stop()
             raise
@@ -71,13 +71,18 @@ class Follower:
     ) -> None:
         await self._stop()
 
+    async def _first_set(self) -> None:
+        await self._looked.wait()
+        if self._failure is not None:
+            raise self._failure
+
     async def _stop(self) -> None:
         task = self._task
         if task is not None:
             task.cancel()
             await asyncio.wait([task])
 
-    async def _follow(self, first: "asyncio.Future[None]") -> None:
+    async def _follow(self) -> None:
         """Take over every set; what a resolver of the user's own raises is a problem too."""
         try:
             async with aclosing(self._resolver.watch()) as stream:
@@ -86,16 +91,16 @@ class Follower:
                         self._take(found)
                     else:
                         self._complain(found)
-                    _tell(first, None if isinstance(found, EndpointSet) else found)
-            _tell(first, ResolveError(f"{self._name}: the resolver gave no set of endpoints"))
+            if not self._looked.is_set():
+                self._complain(ResolveError(f"{self._name}: the resolver gave no endpoints"))
         except Exception as error:  # noqa: BLE001 - the set stays, whatever a resolver raises
             failure = ResolveError(f"{self._name}: the resolver broke: {error!r}")
             failure.__cause__ = error
             self._complain(failure)
-            _tell(first, failure)
 
     def _take(self, endpoints: EndpointSet) -> None:
         self.problem = ""
+        self._looked.set()
         if endpoints == self._balancer.endpoints and len(self._doors) == len(endpoints):
             return
         swap = self._balancer.swap(endpoints)
@@ -113,19 +118,12 @@ class Follower:
             )
 
     def _complain(self, failure: ResolveError) -> None:
+        if not self._looked.is_set():
+            self._failure = failure
+            self._looked.set()
         reason = str(failure)
         if reason == self.problem:
             return
         self.problem = reason
         if self._events is not None:
             self._events.emit(ResolveFailed(upstream=self._name, reason=reason))
-
-
-def _tell(first: "asyncio.Future[None]", failure: ResolveError | None) -> None:
-    """Let whoever waits for the first set know."""
-    if first.done():
-        return
-    if failure is None:
-        first.set_result(None)
-    else:
-        first.set_exception(failure)

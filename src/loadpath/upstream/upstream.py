@@ -93,6 +93,8 @@ class Upstream:
     ) -> None:
         if not name:
             raise ValueError("name must not be empty: errors and events carry it")
+        if isinstance(resolver, str):
+            raise TypeError(f"resolver must be a resolver or a list of endpoints: [{resolver!r}]")
         if server_name is not None and tls is None:
             raise ValueError("server_name is checked over TLS only: give a tls context")
         clock = clock or SystemClock()
