@@ -20,6 +20,7 @@ from tests.unit.http.streams import Message, bodies_of, events_of, heads_of, req
 Seen = list[tuple[bytes, bytes, bytes]]
 """Method (or status), target and body of each whole message."""
 
+
 def ours(stream: bytes) -> Seen:
     """Return the whole requests that we see."""
     events = events_of(RequestParser(), [stream])
