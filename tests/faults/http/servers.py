@@ -1,6 +1,7 @@
 """Servers that misbehave on purpose, each in one coroutine, and an honest one beside them."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -18,7 +19,9 @@ Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
 @asynccontextmanager
-async def serving(script: Script, *, tls: object = None) -> AsyncIterator[Origin]:
+async def serving(
+    script: Script, *, tls: ssl.SSLContext | None = None, limit: int = 2**16
+) -> AsyncIterator[Origin]:
     """Run a server that does the same with every connection; all are closed at the end."""
     running: set[asyncio.Task[None]] = set()
 
@@ -33,7 +36,7 @@ async def serving(script: Script, *, tls: object = None) -> AsyncIterator[Origin
             running.discard(task)
             writer.transport.abort()
 
-    server = await asyncio.start_server(one, "127.0.0.1", 0, ssl=tls)  # type: ignore[arg-type] # a context or None
+    server = await asyncio.start_server(one, "127.0.0.1", 0, ssl=tls, limit=limit)
     try:
         port = server.sockets[0].getsockname()[1]
         yield Origin("127.0.0.1", port, tls is not None)
