@@ -215,6 +215,9 @@ class ChunkedFramer:
             raise ProtocolError(f"the trailer is larger than {self._limits.trailer} bytes")
 
 
+_NOTHING = LengthFramer(0)  # done from the start, so one is enough for all
+
+
 def framer_for(length: int, limits: Limits) -> Framer:
     """Return the framer of a body.
 
@@ -222,7 +225,9 @@ def framer_for(length: int, limits: Limits) -> Framer:
         length: As `lengths` decided: bytes, `CHUNKED` or `UNTIL_CLOSE`.
         limits: Bounds of what chunks bring beside data.
     """
-    if length >= 0:
+    if length == 0:
+        return _NOTHING
+    if length > 0:
         return LengthFramer(length)
     if length == CHUNKED:
         return ChunkedFramer(limits)

@@ -96,9 +96,7 @@ class ResponseHead(msgspec.Struct, frozen=True, gc=False):
         return [value for each, value in self.fields if each.lower() == name]
 
 
-def parse_request_head(
-    data: bytes, start: int, end: int, *, limits: Limits = LIMITS
-) -> RequestHead:
+def parse_request_head(data: bytes, start: int, end: int, limits: Limits = LIMITS) -> RequestHead:
     """Read the head of a request, `data[start:end]` with the CRLF of its last line.
 
     Raises:
@@ -130,9 +128,7 @@ def parse_request_head(
     )
 
 
-def parse_response_head(
-    data: bytes, start: int, end: int, *, limits: Limits = LIMITS
-) -> ResponseHead:
+def parse_response_head(data: bytes, start: int, end: int, limits: Limits = LIMITS) -> ResponseHead:
     """Read the head of a response, `data[start:end]` with the CRLF of its last line.
 
     A folded line (obs-fold) is unfolded, as RFC 9112 section 5.2 asks of whoever gets a response.
@@ -269,16 +265,12 @@ def check_unfinished(data: bytes, start: int, limits: Limits) -> None:
     size = len(data) - start
     if size > limits.start_line and data.find(b"\n", start, start + limits.start_line) < 0:
         raise _first_line_too_large(limits)
-    check_size(size, limits)
+    if size > limits.head:
+        raise head_too_large(limits)
     if match := bare.search(data, start):
         raise ProtocolError(f"a line holds a bare {match[0]!r}; lines end in CR LF")
 
 
-def check_size(size: int, limits: Limits) -> None:
-    """Refuse a head that is too large.
-
-    Raises:
-        ProtocolError: It is.
-    """
-    if size > limits.head:
-        raise ProtocolError(f"the head is larger than {limits.head} bytes", status=431)
+def head_too_large(limits: Limits) -> ProtocolError:
+    """Return why a head is refused that is larger than it may be."""
+    return ProtocolError(f"the head is larger than {limits.head} bytes", status=431)
