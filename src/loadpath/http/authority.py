@@ -3,6 +3,7 @@
 Source: RFC 9110 section 7.2 (Host), RFC 9112 section 3.2; RFC 3986 section 3.2.
 """
 
+from functools import lru_cache
 from ipaddress import IPv6Address
 
 from loadpath.http.errors import ProtocolError
@@ -11,6 +12,7 @@ from loadpath.http.grammar import authority
 _LAST_PORT = 65_535
 
 
+@lru_cache(maxsize=512)
 def checked_authority(value: bytes, *, what: str = "Host") -> bytes:
     """Return `host` or `host:port` as it is.
 

@@ -126,14 +126,13 @@ class ChunkedFramer:
         """
         pieces: list[bytes] = []
         before = -1
-        while at != before and not self.done:
-            before = at
-            if self._in_data:
-                at = self._take_data(data, at, pieces)
-            elif self._in_trailer:
-                at = self._take_trailer(data, at)
-            else:
-                at = self._take_line(data, at)
+        try:
+            while at != before and not self.done:
+                before = at
+                at = self._step(data, at, pieces)
+        except ProtocolError:
+            if not pieces:
+                raise  # else first comes what is body, then, when asked again, the error
         return (pieces[0] if len(pieces) == 1 else b"".join(pieces)), at
 
     def end(self) -> None:
@@ -144,6 +143,14 @@ class ChunkedFramer:
         """
         if not self.done:
             raise TruncatedError("the connection ended before the last chunk")
+
+    def _step(self, data: bytes, at: int, pieces: list[bytes]) -> int:
+        """Take one part, if it is there whole; returns where the next begins."""
+        if self._in_data:
+            return self._take_data(data, at, pieces)
+        if self._in_trailer:
+            return self._take_trailer(data, at)
+        return self._take_line(data, at)
 
     def _take_line(self, data: bytes, at: int) -> int:
         match = chunk_line.match(data, at)
@@ -170,15 +177,13 @@ class ChunkedFramer:
 
     def _take_data(self, data: bytes, at: int, pieces: list[bytes]) -> int:
         left = self._left
-        if left:
-            piece = data[at : at + left] if at or len(data) > left else data
-            if piece:
-                pieces.append(piece)
-                at += len(piece)
-                self._left = left = left - len(piece)
-        if left == 0 and len(data) > at:
+        if left == 0:
             return self._take_end(data, at)
-        return at
+        piece = data[at : at + left] if at or len(data) > left else data
+        if piece:
+            pieces.append(piece)
+            self._left = left - len(piece)
+        return at + len(piece)
 
     def _take_end(self, data: bytes, at: int) -> int:
         """Pass the CRLF after a chunk's data; half of it is left for later."""
@@ -186,7 +191,7 @@ class ChunkedFramer:
         if end == b"\r\n":
             self._in_data = False
             return at + 2
-        if end != b"\r":
+        if end not in (b"", b"\r"):
             raise ProtocolError(f"a chunk must end in CR LF, not {end!r}")
         return at
 
@@ -210,6 +215,9 @@ class ChunkedFramer:
             raise ProtocolError(f"the trailer is larger than {self._limits.trailer} bytes")
 
 
+_NOTHING = LengthFramer(0)  # done from the start, so one is enough for all
+
+
 def framer_for(length: int, limits: Limits) -> Framer:
     """Return the framer of a body.
 
@@ -217,7 +225,9 @@ def framer_for(length: int, limits: Limits) -> Framer:
         length: As `lengths` decided: bytes, `CHUNKED` or `UNTIL_CLOSE`.
         limits: Bounds of what chunks bring beside data.
     """
-    if length >= 0:
+    if length == 0:
+        return _NOTHING
+    if length > 0:
         return LengthFramer(length)
     if length == CHUNKED:
         return ChunkedFramer(limits)

@@ -202,10 +202,10 @@ class Connection(asyncio.Protocol):
         else:
             transport.write(head)
             await self._send_large(transport, body)
-        if self._write_paused:
+        if self._write_paused and self._head is not None:
             await self._until_writable()
-        self._sent = True
-        if self._head is not None:
+        if self._head is not None:  # neither answered already, nor lost
+            self._sent = True
             self._wait(self._timeouts.read)
 
     async def _send_large(self, transport: asyncio.Transport, body: bytes) -> None:
@@ -213,8 +213,8 @@ class Connection(asyncio.Protocol):
         for at in range(0, len(view), _PIECE):
             if self._write_paused:
                 await self._until_writable()
-            if self._head is None or self._head.done():
-                return  # answered already, or lost
+            if self._head is None:
+                return
             transport.write(view[at : at + _PIECE])
 
     async def _send_pieces(self, sending: Outgoing, body: AsyncIterable[bytes]) -> None:

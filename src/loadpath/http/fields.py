@@ -6,7 +6,7 @@ Source: RFC 9112 section 5, RFC 9110 section 5; 6.5.1 (what a trailer may not ho
 """
 
 from loadpath.http.errors import ProtocolError
-from loadpath.http.grammar import field, token, value
+from loadpath.http.grammar import field, padded_field, token, value
 from loadpath.http.limits import Limits
 
 Field = tuple[bytes, bytes]
@@ -68,13 +68,18 @@ def read_fields(data: bytes, start: int, end: int, most: int) -> list[Field]:
         ProtocolError: A line is no field, or there are too many.
     """
     found: list[Field] = field.findall(data, start, end)
-    if len(found) != data.count(b"\n", start, end):
+    lines = data.count(b"\n", start, end)
+    if lines > most:
+        raise ProtocolError(f"{lines} fields are more than {most}", status=431)
+    return found if len(found) == lines else _read_padded(data, start, end, lines)
+
+
+def _read_padded(data: bytes, start: int, end: int, lines: int) -> list[Field]:
+    """Read fields of which some have white space at the end, if they are fields."""
+    found = padded_field.findall(data, start, end)
+    if len(found) != lines:
         raise _bad_line(data[start:end])
-    if len(found) > most:
-        raise ProtocolError(f"{len(found)} fields are more than {most}", status=431)
-    if data.find(b" \r", start, end) >= 0 or data.find(b"\t\r", start, end) >= 0:
-        return [(name, each.rstrip(b" \t")) for name, each in found]
-    return found
+    return [(name, each.rstrip(b" \t")) for name, each in found]
 
 
 def index_of(fields: list[Field]) -> dict[bytes, bytes]:

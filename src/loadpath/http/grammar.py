@@ -23,7 +23,8 @@ EXTENSION = (
 token = re.compile(TOKEN)
 value = re.compile(VALUE)
 # `^` holds after each line feed, so as many matches as line feeds means that every line is a field.
-field = re.compile(rb"(?m)^(" + TOKEN + rb"):[ \t]*+(" + VALUE + rb")\r\n")
+field = re.compile(rb"(?m)^(" + TOKEN + rb"):[ \t]*+(" + VALUE + rb")(?<![ \t])\r\n")
+padded_field = re.compile(rb"(?m)^(" + TOKEN + rb"):[ \t]*+(" + VALUE + rb")\r\n")
 request_line = re.compile(rb"(" + TOKEN + rb") (" + PATH + QUERY + rb") HTTP/1\.([0-9])\r\n")
 status_line = re.compile(rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: (" + VALUE + rb"))?+\r\n")
 authority = re.compile(AUTHORITY)

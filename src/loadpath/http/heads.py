@@ -96,9 +96,7 @@ class ResponseHead(msgspec.Struct, frozen=True, gc=False):
         return [value for each, value in self.fields if each.lower() == name]
 
 
-def parse_request_head(
-    data: bytes, start: int, end: int, *, limits: Limits = LIMITS
-) -> RequestHead:
+def parse_request_head(data: bytes, start: int, end: int, limits: Limits = LIMITS) -> RequestHead:
     """Read the head of a request, `data[start:end]` with the CRLF of its last line.
 
     Raises:
@@ -109,9 +107,11 @@ def parse_request_head(
         return _parse_other_form(data, start, end, limits)
     method, target, version = match.groups()
     body = match.end()
-    _check_start(body - start, limits)
+    if body - start > limits.start_line:
+        raise _first_line_too_large(limits)
     minor = version[0] - 48
-    fields, index = _read_block(data, body, end, limits)
+    fields = read_fields(data, body, end, limits.fields)
+    index = index_of(fields)
     host = _host(index, minor)
     if method == b"CONNECT":
         raise _bad_target(target)
@@ -128,9 +128,7 @@ def parse_request_head(
     )
 
 
-def parse_response_head(
-    data: bytes, start: int, end: int, *, limits: Limits = LIMITS
-) -> ResponseHead:
+def parse_response_head(data: bytes, start: int, end: int, limits: Limits = LIMITS) -> ResponseHead:
     """Read the head of a response, `data[start:end]` with the CRLF of its last line.
 
     A folded line (obs-fold) is unfolded, as RFC 9112 section 5.2 asks of whoever gets a response.
@@ -143,26 +141,29 @@ def parse_response_head(
         raise _bad_start_line(data, start, end, "HTTP/1.1 200 OK")
     version, status, reason = match.groups()
     body = match.end()
-    _check_start(body - start, limits)
-    if data.find(b"\r\n ", body, end) >= 0 or data.find(b"\r\n\t", body, end) >= 0:
-        data = data[start:body] + _FOLD.sub(b" ", data[body:end])
-        start, body, end = 0, body - start, len(data)
+    if body - start > limits.start_line:
+        raise _first_line_too_large(limits)
     minor = version[0] - 48
-    fields, index = _read_block(data, body, end, limits)
+    try:
+        fields = read_fields(data, body, end, limits.fields)
+    except ProtocolError:
+        fields = _read_folded(data, body, end, limits)
+    index = index_of(fields)
     return ResponseHead(int(status), reason or b"", minor, fields, index, _keep_alive(index, minor))
 
 
-def _read_block(
-    data: bytes, start: int, end: int, limits: Limits
-) -> tuple[list[Field], dict[bytes, bytes]]:
-    fields = read_fields(data, start, end, limits.fields)
-    return fields, index_of(fields)
+def _read_folded(data: bytes, start: int, end: int, limits: Limits) -> list[Field]:
+    """Read fields of which some are folded; the first line cannot be the rest of one."""
+    block = b"\n" + _FOLD.sub(b" ", data[start:end])
+    return read_fields(block, 1, len(block), limits.fields)
 
 
 def _keep_alive(index: dict[bytes, bytes], minor: int) -> bool:
     connection = index.get(b"connection")
     if connection is None:
         return minor > 0
+    if connection == b"keep-alive":
+        return True
     options = tokens_of(connection)
     return b"close" not in options and (minor > 0 or b"keep-alive" in options)
 
@@ -179,14 +180,16 @@ def _host(index: dict[bytes, bytes], minor: int) -> bytes:
 def _parse_other_form(data: bytes, start: int, end: int, limits: Limits) -> RequestHead:
     """Read a request whose target is not a path: an address, an authority, an asterisk."""
     body = data.find(b"\r\n", start, end) + 2
-    _check_start(body - start, limits)
+    if body - start > limits.start_line:
+        raise _first_line_too_large(limits)
     parts = data[start : body - 2].split(b" ")
     method = parts[0]
     if len(parts) != 3 or not token.fullmatch(method):  # noqa: PLR2004 - method, target, version
         raise _bad_start_line(data, start, end, "GET /path HTTP/1.1")
     minor = _minor(parts[2])
     authority, path = _split_target(method, parts[1])
-    fields, index = _read_block(data, body, end, limits)
+    fields = read_fields(data, body, end, limits.fields)
+    index = index_of(fields)
     host = _host(index, minor)
     return RequestHead(
         method,
@@ -244,9 +247,8 @@ def _bad_target(target: bytes) -> ProtocolError:
     )
 
 
-def _check_start(size: int, limits: Limits) -> None:
-    if size > limits.start_line:
-        raise ProtocolError(f"the first line is larger than {limits.start_line} bytes", status=414)
+def _first_line_too_large(limits: Limits) -> ProtocolError:
+    return ProtocolError(f"the first line is larger than {limits.start_line} bytes", status=414)
 
 
 def _bad_start_line(data: bytes, start: int, end: int, good: str) -> ProtocolError:
@@ -262,17 +264,13 @@ def check_unfinished(data: bytes, start: int, limits: Limits) -> None:
     """
     size = len(data) - start
     if size > limits.start_line and data.find(b"\n", start, start + limits.start_line) < 0:
-        raise ProtocolError(f"the first line is larger than {limits.start_line} bytes", status=414)
-    check_size(size, limits)
+        raise _first_line_too_large(limits)
+    if size > limits.head:
+        raise head_too_large(limits)
     if match := bare.search(data, start):
         raise ProtocolError(f"a line holds a bare {match[0]!r}; lines end in CR LF")
 
 
-def check_size(size: int, limits: Limits) -> None:
-    """Refuse a head that is too large.
-
-    Raises:
-        ProtocolError: It is.
-    """
-    if size > limits.head:
-        raise ProtocolError(f"the head is larger than {limits.head} bytes", status=431)
+def head_too_large(limits: Limits) -> ProtocolError:
+    """Return why a head is refused that is larger than it may be."""
+    return ProtocolError(f"the head is larger than {limits.head} bytes", status=431)

@@ -15,8 +15,8 @@ from loadpath.http.fields import Field
 from loadpath.http.heads import (
     RequestHead,
     ResponseHead,
-    check_size,
     check_unfinished,
+    head_too_large,
     parse_request_head,
     parse_response_head,
 )
@@ -126,8 +126,9 @@ class RequestParser(_Stream):
             check_unfinished(data, start, self._limits)
             self._check_end()
             return None
-        check_size(end - start, self._limits)
-        head = parse_request_head(data, start, end + 2, limits=self._limits)
+        if end - start > self._limits.head:
+            raise head_too_large(self._limits)
+        head = parse_request_head(data, start, end + 2, self._limits)
         self._at = end + 4
         self._empty_lines = 0
         self._body = framer_for(head.length, self._limits)
@@ -191,8 +192,9 @@ class ResponseParser(_Stream):
             self._check_unfinished(data, start)
             return None
         method = self._expected()
-        check_size(end - start, self._limits)
-        head = parse_response_head(data, start, end + 2, limits=self._limits)
+        if end - start > self._limits.head:
+            raise head_too_large(self._limits)
+        head = parse_response_head(data, start, end + 2, self._limits)
         self._at = end + 4
         self._begin(head, method)
         return head
