@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Sequence
 from loadpath.balance.bounded import Bound
 from loadpath.balance.member import Member
 
-NEAR = 16
+NEAR = 8
 """Places behind the end that repeat the first ones, so that short walks need no wrapping."""
 
 
@@ -49,16 +49,13 @@ class Places:
 
     def taker(self, place: int, avoid: Collection[Member]) -> Member:
         """Return the first member from a place on that admits a call."""
-        bound, owners = self.bound, self.owners
-        limit = bound.share * (bound.tally.active + 1)
         if not avoid:
-            member = owners[place]
-            if member.ready and member.active < limit * member.weight:
-                return member
-            for member in owners[place + 1 : place + NEAR]:
+            bound = self.bound
+            limit = bound.share * (bound.tally.active + 1)
+            for member in self.owners[place : place + NEAR]:
                 if member.ready and member.active < limit * member.weight:
                     return member
-        return bound.first(self._walk(place), avoid)
+        return self.bound.first(self._walk(place), avoid)
 
     def _walk(self, place: int) -> Iterator[Member]:
         """Give each member once, in the order in which the places meet them."""

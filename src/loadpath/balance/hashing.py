@@ -1,16 +1,22 @@
 """Hashes that are the same in every process and on every machine, unlike Python's own."""
 
-from hashlib import md5
 from random import Random
 from struct import Struct
 from zlib import crc32
+
+try:
+    # The interpreter's own: for a short key half the price of the one that comes with OpenSSL.
+    from _md5 import md5  # type: ignore[import-not-found] # not in typeshed
+except ImportError:
+    from hashlib import md5
 
 _WORD = Struct("<I").unpack_from
 
 
 def md5_digest(data: bytes) -> bytes:
     """Return the 16 bytes of MD5: a spreader here, not a lock."""
-    return md5(data, usedforsecurity=False).digest()
+    digest: bytes = md5(data, usedforsecurity=False).digest()
+    return digest
 
 
 def md5_hash(key: bytes) -> int:

@@ -78,7 +78,7 @@ class EarliestDeadline:
 
     A heap orders the different weights, the members of one weight take turns: a pick is
     O(log k) for k weights, however many members there are. Every update draws new phases: shares
-    hold on average even when members change every few calls.
+    nearly hold even when members change every few calls.
 
     Source: earliest deadline first as in Envoy's scheduler for weighted clusters.
     """
