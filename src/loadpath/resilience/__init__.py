@@ -35,7 +35,7 @@ from loadpath.resilience.fallback.shell import Fallback, FallbackSnapshot, FellB
 from loadpath.resilience.filters import ErrorFilter
 from loadpath.resilience.hedge.delay import LatencyPercentile
 from loadpath.resilience.hedge.shell import Hedge, Hedged, HedgeSnapshot
-from loadpath.resilience.pipeline import Pipeline
+from loadpath.resilience.pipeline import Pipeline, PipelineSnapshot
 from loadpath.resilience.ratelimit.gcra import Rate, RateLimited
 from loadpath.resilience.ratelimit.memory import MemoryRates, MemoryRatesSnapshot
 from loadpath.resilience.ratelimit.shell import RateLimit, RateLimitSnapshot, RateRejected
@@ -87,6 +87,7 @@ __all__ = [
     "Overloaded",
     "Permit",
     "Pipeline",
+    "PipelineSnapshot",
     "Rate",
     "RateLimit",
     "RateLimitSnapshot",

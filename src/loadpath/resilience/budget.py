@@ -11,6 +11,7 @@ from math import inf
 
 import msgspec
 
+from loadpath.core.clock import Clock, SystemClock
 from loadpath.core.rolling import TimeWindow
 
 _CALL, _REPEAT = 0, 1
@@ -56,16 +57,18 @@ class BudgetSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RetryBudget:
-    """Allow repetitions in proportion to calls. One event loop's; time is an argument.
+    """Allow repetitions in proportion to calls. One event loop's.
 
     Args:
         policy: How much may be repeated.
+        clock: What `snapshot` takes the monotonic time from; that of whoever repeats.
     """
 
-    __slots__ = ("_policy", "_refused", "_window")
+    __slots__ = ("_now", "_policy", "_refused", "_window")
 
-    def __init__(self, policy: BudgetPolicy | None = None) -> None:
+    def __init__(self, policy: BudgetPolicy | None = None, *, clock: Clock | None = None) -> None:
         self._policy = policy or BudgetPolicy()
+        self._now = (clock or SystemClock()).monotonic
         self._window = TimeWindow(self._policy.seconds)
         self._refused = 0
 
@@ -82,9 +85,9 @@ class RetryBudget:
         self._window.record(_REPEAT, now)
         return True
 
-    def snapshot(self, now: float) -> BudgetSnapshot:
-        """Return the figures of `now` (s)."""
-        calls, repeats = self._window.counts(now)
+    def snapshot(self) -> BudgetSnapshot:
+        """Return the figures of this moment."""
+        calls, repeats = self._window.counts(self._now())
         left = max(0, int(self._allowed(calls)) - repeats)
         return BudgetSnapshot(calls=calls, repeats=repeats, left=left, refused=self._refused)
 

@@ -8,10 +8,22 @@ reordered; only orders that cannot mean anything are refused.
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import msgspec
+
 from loadpath.resilience.breaker.shell import CircuitBreaker
 from loadpath.resilience.fallback.shell import Fallback
 from loadpath.resilience.retry.shell import Retry
 from loadpath.resilience.stage import P, Stage, T
+
+
+class PipelineSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """Hold the figures of a pipeline.
+
+    Attributes:
+        stages: Those of its stages, the outermost first.
+    """
+
+    stages: tuple[msgspec.Struct, ...]
 
 
 class Pipeline(Stage):
@@ -47,6 +59,10 @@ class Pipeline(Stage):
         # A stage calls the next one as it would call the function itself.
         result: T = await self._first(*self._rest, function, *args, **kwargs)
         return result
+
+    def snapshot(self) -> PipelineSnapshot:
+        """Return the figures of this moment."""
+        return PipelineSnapshot(stages=tuple(stage.snapshot() for stage in self.stages))
 
 
 def _flat(stages: tuple[Stage, ...]) -> list[Stage]:

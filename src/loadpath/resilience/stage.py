@@ -8,12 +8,17 @@ from collections.abc import Awaitable, Callable, Coroutine
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+import msgspec
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Stage(ABC):
-    """Run calls under one pattern; `@stage` puts it around an async function."""
+    """Run calls under one pattern, and tell about it; a `core.ports.Observable`.
+
+    `@stage` puts it around an async function.
+    """
 
     __slots__ = ()
 
@@ -22,6 +27,10 @@ class Stage(ABC):
         self, function: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Return what `function(*args, **kwargs)` returns, run under this pattern."""
+
+    @abstractmethod
+    def snapshot(self) -> msgspec.Struct:
+        """Return the figures of this moment."""
 
     def __call__(
         self, function: Callable[P, Awaitable[T]], /

@@ -1,20 +1,20 @@
 """How many calls at once a dependency can take, learned from how it answers. Pure.
 
 A fixed limit is right for one day only. `Gradient` compares how long calls take now with how long
-they took over a longer time: as soon as they queue somewhere, it takes calls away. `Aimd` grows by
+they take when nothing queues: as soon as they queue somewhere, it takes calls away. `Aimd` grows by
 one per round of answers and shrinks by a share when a call is dropped or late, as TCP does.
 
-Source: Netflix's concurrency-limits (`Gradient2Limit`, `AIMDLimit`); V. Jacobson, "Congestion
-Avoidance and Control", SIGCOMM 1988.
+Source: Netflix's concurrency-limits (`GradientLimit`, `AIMDLimit`); Envoy's adaptive concurrency
+filter, whose measurement keeps a standing queue from passing for slow work; V. Jacobson,
+"Congestion Avoidance and Control", SIGCOMM 1988.
 """
 
-from math import inf
+from math import inf, sqrt
+from statistics import fmean, median
 from typing import Protocol
 
-_SMOOTHING = 0.2
-_WARM_UP = 10
-_LONG_SAMPLES = 600
-_STEEPEST = 0.5
+_STEEPEST_DOWN, _STEEPEST_UP = 0.5, 2.0
+_SHORTEST_ROUND = 10
 
 
 class ConcurrencyLimit(Protocol):
@@ -25,12 +25,13 @@ class ConcurrencyLimit(Protocol):
         """Calls that may run at once now."""
         ...
 
-    def record(self, latency: float, running: int, *, dropped: bool) -> None:
+    def record(self, latency: float, running: int, now: float, *, dropped: bool) -> None:
         """Learn from a call that ended.
 
         Args:
             latency: How long it took (s).
             running: Calls that ran when it began, itself included.
+            now: When it ended (monotonic s).
             dropped: Whether it was given up, or refused by an overloaded dependency.
         """
         ...
@@ -73,7 +74,7 @@ class Aimd:
         """Calls that may run at once now."""
         return int(self._limit)
 
-    def record(self, latency: float, running: int, *, dropped: bool) -> None:
+    def record(self, latency: float, running: int, now: float, *, dropped: bool) -> None:  # noqa: ARG002 - the port's
         """Learn from a call that ended; a limit that is not used teaches nothing about more."""
         limit = self._limit
         if dropped or latency > self._late_after:
@@ -84,68 +85,100 @@ class Aimd:
 
 
 class Gradient:
-    """Follow the ratio of the long-term to the present latency.
+    """Follow the ratio of the latency without a queue to the present latency.
+
+    The former is measured again and again, by letting only `minimum` calls in for a moment; it
+    cannot be learned otherwise, because a queue that is always there looks like slow work.
 
     Args:
-        initial: Limit to begin with.
-        minimum: Smallest limit.
+        minimum: Smallest limit; also that of a measurement, and the first one.
         maximum: Largest limit.
-        queue: Calls that may wait at the dependency; the limit grows by them while it is quick.
-        tolerance: How many times slower than usual is still fine, at least 1.
+        tolerance: How much slower than without a queue is still fine (0.25: by a quarter).
+        measure_every: Seconds between two measurements.
+        measure_calls: Calls of one measurement.
     """
 
-    __slots__ = ("_limit", "_long", "_maximum", "_minimum", "_queue", "_samples", "_tolerance")
+    __slots__ = (
+        "_base",
+        "_dropped",
+        "_latencies",
+        "_limit",
+        "_maximum",
+        "_measure_at",
+        "_measure_calls",
+        "_measure_every",
+        "_measured",
+        "_minimum",
+        "_most",
+        "_tolerance",
+    )
 
     def __init__(
         self,
         *,
-        initial: int = 20,
-        minimum: int = 1,
+        minimum: int = 3,
         maximum: int = 1_000,
-        queue: int = 4,
-        tolerance: float = 1.5,
+        tolerance: float = 0.25,
+        measure_every: float = 60.0,
+        measure_calls: int = 25,
     ) -> None:
-        _check(initial, minimum, maximum)
-        if queue < 1:
-            raise ValueError(f"queue must be at least 1, not {queue}")
-        if not 1 <= tolerance < inf:
-            raise ValueError(f"tolerance must be at least 1 and finite, not {tolerance}")
-        self._limit = float(initial)
+        _check(minimum, minimum, maximum)
+        if not 0 < tolerance < inf:
+            raise ValueError(f"tolerance must be above 0 and finite, not {tolerance}")
+        if not 0 < measure_every < inf or measure_calls < 1:
+            raise ValueError(
+                "measure_every must be above 0 s and finite, measure_calls at least 1, not "
+                f"{measure_every}, {measure_calls}"
+            )
+        self._limit = float(minimum)
         self._minimum, self._maximum = minimum, maximum
-        self._queue = queue
         self._tolerance = tolerance
-        self._long = 0.0
-        self._samples = 0
+        self._measure_every, self._measure_calls = measure_every, measure_calls
+        self._base = 0.0
+        self._measured: list[float] | None = []
+        self._measure_at = -inf
+        self._latencies: list[float] = []
+        self._dropped = self._most = 0
 
     @property
     def limit(self) -> int:
         """Calls that may run at once now."""
-        return int(self._limit)
+        return self._minimum if self._measured is not None else int(self._limit)
 
-    def record(self, latency: float, running: int, *, dropped: bool) -> None:
-        """Learn from a call that ended; a limit that is not used teaches nothing about more."""
-        limit = self._limit
-        if dropped:
-            gradient = _STEEPEST
-        else:
-            self._remember(latency)
-            if 2 * running < limit:
-                return
-            usual = self._tolerance * self._long
-            gradient = min(1.0, max(_STEEPEST, usual / latency)) if latency > 0 else 1.0
-        target = limit * gradient + (0 if dropped else self._queue)
-        limit += (target - limit) * _SMOOTHING
+    def record(self, latency: float, running: int, now: float, *, dropped: bool) -> None:
+        """Learn from a call that ended."""
+        if self._measured is not None:
+            if not dropped and running <= self._minimum:
+                self._measure(self._measured, latency, now)
+            return
+        self._latencies.append(latency)
+        self._dropped += dropped
+        self._most = max(self._most, running)
+        if len(self._latencies) >= max(_SHORTEST_ROUND, self._limit):
+            self._end_round()
+        if not self._measure_at - self._measure_every <= now < self._measure_at:
+            self._measured = []
+
+    def _measure(self, measured: list[float], latency: float, now: float) -> None:
+        measured.append(latency)
+        if len(measured) == self._measure_calls:
+            self._base = median(measured)
+            self._measured = None
+            self._measure_at = now + self._measure_every
+
+    def _end_round(self) -> None:
+        """Move the limit after as many answers as it lets in at once."""
+        limit, present = self._limit, fmean(self._latencies)
+        quick = self._base * (1 + self._tolerance)
+        gradient = quick / present if present > quick / _STEEPEST_UP else _STEEPEST_UP
+        if self._dropped:
+            share = self._dropped / len(self._latencies)
+            limit *= max(_STEEPEST_DOWN, min(gradient, 1 - share * _STEEPEST_DOWN))
+        elif 2 * self._most >= limit or gradient < 1:
+            limit = limit * max(_STEEPEST_DOWN, gradient) + sqrt(limit)
         self._limit = min(max(limit, self._minimum), self._maximum)
-
-    def _remember(self, latency: float) -> None:
-        """Average over a long time; what has become much quicker is believed sooner."""
-        self._samples += 1
-        if self._samples <= _WARM_UP:
-            self._long += (latency - self._long) / self._samples
-        else:
-            self._long += (latency - self._long) * 2 / (_LONG_SAMPLES + 1)
-            if self._long > 2 * latency:
-                self._long *= 0.95
+        self._latencies.clear()
+        self._dropped = self._most = 0
 
 
 def _check(initial: int, minimum: int, maximum: int) -> None:

@@ -100,10 +100,10 @@ class AdaptiveLimit(Stage):
         running, started = self._running, self._now()
         try:
             result = await function(*args, **kwargs)
-            self._limit.record(self._now() - started, running, dropped=False)
+            self._learn(started, running, dropped=False)
         except Exception as error:
             if self._drops(error):
-                self._limit.record(self._now() - started, running, dropped=True)
+                self._learn(started, running, dropped=True)
             raise
         finally:
             self._running -= 1
@@ -114,6 +114,10 @@ class AdaptiveLimit(Stage):
         return AdaptiveSnapshot(
             name=self.name, limit=self._limit.limit, running=self._running, shed=self._shed
         )
+
+    def _learn(self, started: float, running: int, *, dropped: bool) -> None:
+        now = self._now()
+        self._limit.record(now - started, running, now, dropped=dropped)
 
     def _overloaded(self) -> Overloaded:
         self._shed += 1

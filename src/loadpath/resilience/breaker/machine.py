@@ -35,8 +35,8 @@ State = Literal["closed", "open", "half_open", "forced_open", "disabled", "metri
 
 _FAILED, _SLOW = 1, 2
 _OUTCOMES = 4
-_NEVER_COUNTED, _NONE_COUNTS = -1, -2
-"""The ticket of a call that does not count, and what is compared with while none does."""
+_NEVER_COUNTED = -1
+"""The ticket of a call that does not count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,7 +384,7 @@ class BreakerMachine:
         self._generation += 1
         self._passing = state in {"closed", "disabled", "metrics_only"}
         self._ticket = _NEVER_COUNTED if state == "disabled" else self._generation
-        self._counted = self._generation if state in {"closed", "metrics_only"} else _NONE_COUNTS
+        self._counted = self._generation
         self._permits.clear()
         self._trial = [0] * _OUTCOMES
         self._left = self.policy.half_open_calls if state == "half_open" else 0

@@ -188,9 +188,9 @@ def _succeeded(task: "asyncio.Task[Any]") -> bool:
 async def _end(tasks: "Sequence[asyncio.Task[Any]]") -> None:
     """Cancel what still runs and wait until it has ended, however often we are cancelled."""
     cancelled = None
+    for task in tasks:
+        task.cancel()
     while under_way := [task for task in tasks if not task.done()]:
-        for task in under_way:
-            task.cancel()
         try:
             await asyncio.wait(under_way)
         except asyncio.CancelledError as error:

@@ -7,7 +7,7 @@ nothing to clean up: a key whose schedule lies in the past is a new one.
 Source: ITU-T I.371, "virtual scheduling algorithm".
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 
 from loadpath.core.errors import RejectedError
@@ -42,22 +42,21 @@ class Rate:
         limit: Requests in a period, at least 1.
         period: Its length (s).
         burst: Requests that may come at once after a rest, at least 1.
+        interval: Seconds between two requests on schedule.
     """
 
     limit: int
     period: float = 1.0
     burst: int = 1
+    interval: float = field(init=False)
 
     def __post_init__(self) -> None:
         if self.limit < 1 or self.burst < 1 or not 0 < self.period < inf:
             raise ValueError(
-                f"limit and burst must be at least 1, period above 0 s and finite: {self}"
+                "limit and burst must be at least 1, period above 0 s and finite, not "
+                f"{self.limit}, {self.burst}, {self.period}"
             )
-
-    @property
-    def interval(self) -> float:
-        """Seconds between two requests on schedule."""
-        return self.period / self.limit
+        object.__setattr__(self, "interval", self.period / self.limit)
 
 
 def admit(rate: Rate, scheduled: float, now: float) -> float:
@@ -74,7 +73,7 @@ def admit(rate: Rate, scheduled: float, now: float) -> float:
     interval, burst = rate.interval, rate.burst
     if scheduled > now + (burst + 1) * interval:
         scheduled = now + burst * interval  # the clock stepped back: wait as after a full burst
-    due = max(scheduled, now)
+    due = max(now, scheduled)
     early = due - now - (burst - 1) * interval
     if early > _HAIR:
         raise RateLimited(early)

@@ -10,7 +10,7 @@ import msgspec
 from loadpath.core.clock import Clock, SystemClock
 from loadpath.core.ports import Events
 from loadpath.resilience.budget import RetryBudget
-from loadpath.resilience.deadline import Deadline
+from loadpath.resilience.deadline import current_at
 from loadpath.resilience.filters import ErrorFilter, error_test
 from loadpath.resilience.retry.policy import TRANSIENT, GiveUp, RetryPolicy, asked_wait, is_safe
 from loadpath.resilience.stage import P, Stage, T
@@ -183,7 +183,7 @@ class Retry(Stage):
             tried,
             safe=is_safe(error, idempotent=self._idempotent),
             retry_after=asked_wait(error if error is not None else result),
-            remaining=Deadline.current().remaining(now),
+            remaining=current_at() - now,
             random=self._random,
             previous=previous,
         )

@@ -12,7 +12,7 @@ import msgspec
 from loadpath.core.clock import Clock, SystemClock
 from loadpath.core.errors import InDoubtError
 from loadpath.core.ports import Events
-from loadpath.resilience.deadline import Deadline, DeadlinePassed, apply, withdraw
+from loadpath.resilience.deadline import DeadlinePassed, apply, current_at, withdraw
 from loadpath.resilience.stage import P, Stage, T
 
 
@@ -116,14 +116,15 @@ class Timeout(Stage):
             name=self.name, calls=self._calls, timed_out=self._timed_out, refused=self._refused
         )
 
-    def _begin(self) -> float:
-        """Count a call and return the seconds that it has."""
+    def _begin(self) -> tuple[float, float]:
+        """Count a call; return the seconds that it has, and the moment when they are over."""
         self._calls += 1
-        left = min(self.seconds, Deadline.current().remaining(self._now()))
+        now = self._now()
+        left = min(self.seconds, current_at() - now)
         if left <= 0:
             self._refused += 1
             raise DeadlinePassed
-        return left
+        return left, now + left
 
     def _expired(self, seconds: float) -> TimedOut:
         self._timed_out += 1
@@ -144,8 +145,8 @@ class TimeoutScope:
         self._seconds = 0.0
 
     async def __aenter__(self) -> Self:
-        self._seconds = self._timeout._begin()  # noqa: SLF001 - its own part
-        self._token = apply(self._timeout._now() + self._seconds)  # noqa: SLF001 - its own part
+        self._seconds, at = self._timeout._begin()  # noqa: SLF001 - its own part
+        self._token = apply(at)
         self._timer = asyncio.timeout(self._seconds)
         await self._timer.__aenter__()
         return self
