@@ -50,7 +50,7 @@ class Transport:
     async def handle_async_request(self, request: Any) -> Any:
         """Send a request and return its response, whose body may be still to come."""
         try:
-            sending, timeouts = self._sending(request), _timeouts_of(request)
+            sending, timeouts = await self._sending(request), _timeouts_of(request)
             if self._upstream is not None:
                 response: http.Response | Response = await self._upstream.send(
                     sending, timeouts=timeouts
@@ -76,10 +76,11 @@ class Transport:
         if self._own is not None:
             await self._own.aclose()
 
-    def _sending(self, request: Any) -> Request:
+    async def _sending(self, request: Any) -> Request:
         """Return the request as `http` sends it: a whole body as bytes, any other as it comes."""
-        stream = request.stream
-        body = request.content or None if isinstance(stream, self._whole) else stream
+        body = request.stream
+        if isinstance(body, self._whole):
+            body = await request.aread() or None  # waits for nothing
         return Request(
             request.method.encode("ascii"), request.url.raw_path, request.headers.raw, body
         )
