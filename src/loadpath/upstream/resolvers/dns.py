@@ -9,9 +9,8 @@ from collections.abc import Iterable
 from math import inf
 from typing import Any
 
-from loadpath.balance import EndpointSet
 from loadpath.upstream.errors import ExtraMissingError
-from loadpath.upstream.resolvers.poll import checked_wait, poll
+from loadpath.upstream.resolvers.poll import Found, checked_wait, poll
 from loadpath.upstream.resolvers.records import Srv, from_addresses, from_services, wait
 from loadpath.upstream.resolvers.resolver import Stream
 
@@ -125,7 +124,7 @@ class DnsResolver:
         """Give the set of the name, then each one that it becomes."""
         asker = _Asker(self._client)
 
-        async def look() -> tuple[EndpointSet, float]:
+        async def look() -> Found:
             addresses, ttl = await asker.addresses(self._name)
             return from_addresses(addresses, self._port), self._bounds.wait(ttl)
 
@@ -163,7 +162,7 @@ class SrvResolver:
         """Give the set of the name, then each one that it becomes."""
         asker = _Asker(self._client)
 
-        async def look() -> tuple[EndpointSet, float]:
+        async def look() -> Found:
             answer = await asker.records(self._name, "SRV")
             records = [_srv(record) for record in answer.rrset or ()]
             targets = await asker.targets(each.target for each in records)

@@ -16,7 +16,7 @@ from time import time_ns
 from loadpath.balance import EndpointSet
 from loadpath.upstream.errors import ResolveError
 from loadpath.upstream.resolvers.document import read_json, read_toml
-from loadpath.upstream.resolvers.poll import checked_wait, poll
+from loadpath.upstream.resolvers.poll import Found, checked_wait, poll
 from loadpath.upstream.resolvers.resolver import Stream
 
 LARGEST = 16 * 2**20
@@ -49,7 +49,7 @@ class FileResolver:
         """Give the set of the file, then each one that it becomes."""
         reader = _Reader(self._path)
 
-        async def look() -> tuple[EndpointSet, float]:
+        async def look() -> Found:
             return await asyncio.to_thread(reader.read), self._interval
 
         async for found in poll(str(self._path), look, retry=self._interval):

@@ -1,15 +1,18 @@
 """Look again and again: what all resolvers have in common that nobody notifies."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from math import inf
+from typing import Any
 
 from loadpath.balance import EndpointSet
 from loadpath.upstream.errors import ResolveError
 from loadpath.upstream.resolvers.resolver import Stream
 
-Look = Callable[[], Awaitable[tuple[EndpointSet, float]]]
-"""Returns the set of this moment and the seconds after which it is worth looking again."""
+Found = tuple[EndpointSet, float]
+"""The set of this moment, and the seconds after which it is worth looking again."""
+
+Look = Callable[[], Coroutine[Any, Any, Found]]
 
 LONGEST_LOOK = 10.0
 """Longest that a look may take (s)."""
@@ -27,8 +30,7 @@ async def poll(source: str, look: Look, *, retry: float) -> Stream:
     while True:
         wait = retry
         try:
-            async with asyncio.timeout(LONGEST_LOOK):
-                found, after = await look()
+            found, after = await _looked(look)
         except Exception as error:  # noqa: BLE001 - whatever a driver raises, nothing was found
             known = None
             yield _refusal(source, error)
@@ -42,6 +44,32 @@ async def poll(source: str, look: Look, *, retry: float) -> Stream:
                     known = found
                     yield found
         await asyncio.sleep(wait)
+
+
+async def _looked(look: Look) -> Found:
+    """Return what a look finds, in a task of its own.
+
+    A driver may lose a cancellation (`asyncio.wait_for` does, before Python 3.12, when the answer
+    comes in the same moment). So we wait for its task, and not inside it.
+    """
+    task = asyncio.create_task(look())
+    try:
+        await asyncio.wait([task], timeout=LONGEST_LOOK)
+    except asyncio.CancelledError:
+        await _end(task)
+        raise
+    if not task.done():
+        await _end(task)
+        raise TimeoutError(f"nothing came within {LONGEST_LOOK:g} s")
+    return task.result()
+
+
+async def _end(task: "asyncio.Task[Found]") -> None:
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task])
+    if not task.cancelled():
+        task.exception()  # it is seen, or asyncio would report it as forgotten
 
 
 def checked_wait(name: str, seconds: float) -> float:

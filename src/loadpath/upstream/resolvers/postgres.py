@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from loadpath.balance import EndpointSet
-from loadpath.upstream.resolvers.poll import checked_wait, poll
+from loadpath.upstream.resolvers.poll import Found, checked_wait, poll
 from loadpath.upstream.resolvers.resolver import Stream
 from loadpath.upstream.resolvers.rows import from_rows
 
@@ -38,5 +37,5 @@ class PostgresResolver:
         async for found in poll(f"query {self._query!r}", self._look, retry=self._interval):
             yield found
 
-    async def _look(self) -> tuple[EndpointSet, float]:
+    async def _look(self) -> Found:
         return from_rows(await self._pool.fetch(self._query)), self._interval

@@ -3,8 +3,7 @@
 from collections.abc import Awaitable, Mapping
 from typing import Any, Literal, Protocol, get_args
 
-from loadpath.balance import EndpointSet
-from loadpath.upstream.resolvers.poll import checked_wait, poll
+from loadpath.upstream.resolvers.poll import Found, checked_wait, poll
 from loadpath.upstream.resolvers.resolver import Stream
 from loadpath.upstream.resolvers.rows import from_addresses, from_hash
 
@@ -50,7 +49,7 @@ class RedisResolver:
         async for found in poll(f"{self._kind} {self._key}", self._look, retry=self._interval):
             yield found
 
-    async def _look(self) -> tuple[EndpointSet, float]:
+    async def _look(self) -> Found:
         if self._kind == "set":
             members: Any = await self._client.smembers(self._key)  # type: ignore[misc]
             return from_addresses([_text(each) for each in members]), self._interval
