@@ -29,7 +29,7 @@ from loadpath.http import (
     Timeouts,
 )
 from loadpath.local.ports import free_ports
-from tests.faults.http.servers import Script, saying, serving
+from tests.faults.http.servers import Script, eventually, saying, serving
 
 GET = Request(b"GET", b"/")
 POST = Request(b"POST", b"/", body=b"once")
@@ -251,8 +251,7 @@ async def test_bytes_on_an_idle_connection(pool: ConnectionPool) -> None:
 
     async with serving(late) as origin:
         assert await (await pool.request(origin, GET)).read() == b"hi"
-        while pool.snapshot().connections:
-            await asyncio.sleep(0.005)
+        await eventually(lambda: pool.snapshot().connections == 0)
         assert await (await pool.request(origin, GET)).read() == b"hi"
 
 
@@ -330,8 +329,7 @@ async def test_closed_while_idle(pool: ConnectionPool) -> None:
     async with serving(saying(OK)) as origin:
         for _ in range(3):
             assert await (await pool.request(origin, POST)).read() == b"hi"
-            while pool.snapshot().connections:
-                await asyncio.sleep(0.001)
+            await eventually(lambda: pool.snapshot().connections == 0)
     assert pool.snapshot().retries == 0
 
 
@@ -429,16 +427,16 @@ async def test_the_line_is_bounded() -> None:
 
 async def test_whoever_waits_gets_the_place_of_a_lost_connection() -> None:
     """A connection that breaks makes room: nobody waits for it for ever."""
-    async with serving(saying(OK[:-1])) as origin:
-        async with ConnectionPool(limits=PoolLimits(connections=1)) as pool:
+    limits = PoolLimits(connections=1)
+    async with serving(saying(OK[:-1])) as origin, ConnectionPool(limits=limits) as pool:
 
-            async def one() -> None:
-                response = await pool.request(origin, GET)
-                with pytest.raises(BodyLostError):
-                    await response.read()
+        async def one() -> None:
+            response = await pool.request(origin, GET)
+            with pytest.raises(BodyLostError):
+                await response.read()
 
-            await asyncio.gather(*(one() for _ in range(5)))
-            assert pool.snapshot().connects == 5
+        await asyncio.gather(*(one() for _ in range(5)))
+        assert pool.snapshot().connects == 5
 
 
 async def test_whoever_waits_gets_the_place_of_a_refused_connection() -> None:
@@ -457,8 +455,7 @@ async def test_a_closed_pool_lets_go_of_everything() -> None:
         pool = ConnectionPool(limits=PoolLimits(connections=1))
         served = asyncio.create_task(pool.request(origin, GET))
         waiting = asyncio.create_task(pool.request(origin, GET))
-        while pool.snapshot().connects == 0:
-            await asyncio.sleep(0.001)
+        await eventually(lambda: pool.snapshot().connects == 1)
         await asyncio.sleep(0.01)
         await pool.aclose()
         ended = await asyncio.gather(served, waiting, return_exceptions=True)
@@ -489,8 +486,7 @@ async def test_an_evicted_origin_is_let_go() -> None:
         pool.evict(origin)
         assert pool.snapshot().connections == 0
         task = asyncio.create_task(pool.request(origin, GET))
-        while pool.snapshot().connects < 2:
-            await asyncio.sleep(0.001)
+        await eventually(lambda: pool.snapshot().connects == 2)
         pool.evict(origin)
         assert await (await task).read() == b"hi"
         assert pool.snapshot().connections == 0
@@ -503,8 +499,7 @@ async def test_idle_connections_end() -> None:
         responses = await asyncio.gather(*(pool.request(origin, GET) for _ in range(5)))
         assert [await each.read() for each in responses] == [b"hi"] * 5
         assert pool.snapshot().idle == 2
-        while pool.snapshot().idle:
-            await asyncio.sleep(0.005)
+        await eventually(lambda: pool.snapshot().idle == 0)
         assert pool.snapshot().origins == 0
 
 
