@@ -1,7 +1,7 @@
 """What is written is read as the same, and nothing can be smuggled into it."""
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from loadpath.http import (
@@ -17,7 +17,7 @@ from loadpath.http import (
     write_response_head,
 )
 from loadpath.http.bodies import ChunkedFramer
-from tests.unit.http.streams import fields, paths, pieces, tokens
+from tests.unit.http.streams import FRAMING, fields, paths, pieces, tokens
 
 HOST = (b"Host", b"a")
 
@@ -52,6 +52,7 @@ def test_chunks_come_back(parts: list[bytes]) -> None:
 @given(name=st.binary(max_size=6), value=st.binary(max_size=8))
 def test_no_field_becomes_two(name: bytes, value: bytes) -> None:
     """Whatever is given as name and value: one field comes out, or none."""
+    assume(name.lower() not in FRAMING)
     try:
         written = write_request_head(b"GET", b"/", [HOST, (name, value)])
     except ValueError:
