@@ -83,6 +83,7 @@ class Outgoing(msgspec.Struct, frozen=True):
         chunked: Whether the body goes in chunks.
         length: Size of the body where it is announced (bytes).
         keep_alive: Whether the request leaves the connection open.
+        may_switch: Whether it asks for another protocol.
     """
 
     method: bytes
@@ -91,6 +92,7 @@ class Outgoing(msgspec.Struct, frozen=True):
     chunked: bool
     length: int
     keep_alive: bool
+    may_switch: bool
 
 
 def outgoing(request: Request, authority: bytes) -> Outgoing:
@@ -118,7 +120,7 @@ def outgoing(request: Request, authority: bytes) -> Outgoing:
     head = write_request_head(request.method, request.target, [*added, *request.fields])
     connection = given.get(b"connection")
     keep_alive = connection is None or b"close" not in tokens_of(connection)
-    return Outgoing(request.method, head, body, chunked, length, keep_alive)
+    return Outgoing(request.method, head, body, chunked, length, keep_alive, b"upgrade" in given)
 
 
 def _check_single(fields: Sequence[Field]) -> None:

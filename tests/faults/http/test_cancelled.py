@@ -70,6 +70,39 @@ async def test_cancelled_anywhere(seed: int) -> None:
     assert asyncio.all_tasks() == before
 
 
+@pytest.mark.parametrize("kept", [True, False], ids=["kept", "new"])
+@pytest.mark.parametrize("way", WAYS[:-1])
+async def test_cancelled_after_each_turn(way: bytes, kept: bool) -> None:  # noqa: FBT001 (a table's column)
+    """One caller, cancelled after no turn of the loop, after one, two, … until it ends by itself.
+
+    Whatever it was waiting for, the next caller gets its own answer over the only place.
+    """
+    async with echoing() as origin, ConnectionPool(limits=PoolLimits(connections=1)) as pool:
+        for turns in range(200):
+            if not kept:
+                pool.evict(origin)
+            sent = body(3) if turns % 2 else b"whole"
+            request = Request(b"PUT", b"/%d?" % turns + way, body=sent)
+            task = asyncio.create_task(whole(pool, origin, request))
+            await rounds_of(turns)
+            task.cancel()
+            ended = (await asyncio.gather(task, return_exceptions=True))[0]
+            check = await whole(pool, origin, Request(b"GET", b"/check"))
+            assert check == b"/check"
+            assert pool.snapshot().connections == pool.snapshot().idle == 1
+            if isinstance(ended, bytes) and turns % 2:
+                break
+        else:
+            pytest.fail("it never ended by itself")
+        assert turns > 3
+
+
+async def whole(pool: ConnectionPool, origin: Origin, request: Request) -> bytes:
+    """Return the whole body of an answer."""
+    async with await pool.request(origin, request) as response:
+        return await response.read()
+
+
 async def test_a_cancelled_reader_closes_its_connection() -> None:
     """A body half read is given up with its connection, and the place is free."""
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf"

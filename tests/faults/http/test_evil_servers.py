@@ -536,6 +536,7 @@ async def test_a_slow_reader_lets_the_server_wait(pool: ConnectionPool) -> None:
             writer.write(bytes(100_000))
             await writer.drain()
             taken += 100_000
+        await reader.read()
 
     async with serving(script) as origin:
         response = await pool.request(origin, GET)
@@ -557,3 +558,168 @@ async def test_a_paused_response_outlives_its_read_timeout(pool: ConnectionPool)
         response = await pool.request(origin, GET, timeouts=QUICK)
         await asyncio.sleep(0.25)
         assert len(await response.read()) == 1_000_000
+
+
+async def test_a_reader_may_take_a_break(pool: ConnectionPool) -> None:
+    """A piece came, the next one is not awaited yet: no time runs."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK[:-2])
+        await asyncio.sleep(0.02)
+        writer.write(b"h")
+        await asyncio.sleep(0.25)
+        writer.write(b"i")
+        await reader.read()
+
+    async with serving(script) as origin:
+        response = await pool.request(origin, GET, timeouts=QUICK)
+        assert await response.read_some() == b"h"
+        await asyncio.sleep(0.3)
+        assert await response.read_some() == b"i"
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_both_ways_at_once(pool: ConnectionPool, whole: bool) -> None:  # noqa: FBT001 (a table's column)
+    """A server that answers while it reads, and reads on only when its answer is taken."""
+    size = 5_000_000
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+        left = size
+        while left:
+            piece = await reader.read(100_000)
+            left -= len(piece)
+            writer.write(piece)
+            await writer.drain()
+        await reader.read()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(50):
+            yield bytes(100_000)
+
+    sent = bytes(size) if whole else pieces()
+    fields = [(b"Content-Length", b"%d" % size)]
+    async with serving(echo) as origin:
+        response = await pool.request(origin, Request(b"PUT", b"/", fields, sent))
+        assert await response.read() == bytes(size)
+
+
+async def test_a_second_attempt_that_is_refused_leaves_the_first_in_doubt(
+    pool: ConnectionPool,
+) -> None:
+    """The request went out once: that nobody is there any more does not take it back."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+        await reader.readuntil(b"\r\n\r\n")
+        gone.set()
+        await closed.wait()
+
+    gone, closed = asyncio.Event(), asyncio.Event()
+    async with serving(script) as origin:
+        assert await (await pool.request(origin, GET)).read() == b"hi"
+        task = asyncio.create_task(pool.request(origin, GET))
+        await gone.wait()
+    closed.set()
+    with pytest.raises(ResponseLostError) as caught:
+        await task
+    assert isinstance(caught.value.__cause__, ConnectError)
+
+
+async def test_a_closed_pool_waits_for_what_it_stopped() -> None:
+    """The source of a body may clean up; nothing of it goes on after the end of the pool."""
+    cleaned = False
+
+    async def careful() -> AsyncIterator[bytes]:
+        nonlocal cleaned
+        try:
+            while True:
+                yield b"x"
+                await asyncio.sleep(0)
+        finally:
+            await asyncio.sleep(0.02)
+            cleaned = True
+
+    async with serving(saying(b"", then="hang")) as origin:
+        async with ConnectionPool() as pool:
+            task = asyncio.create_task(pool.request(origin, Request(b"PUT", b"/", body=careful())))
+            await asyncio.sleep(0.01)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            assert pool.snapshot().connections == 0
+        assert cleaned
+
+
+async def test_a_switch_that_nobody_asked_for(pool: ConnectionPool) -> None:
+    """A 101 to a plain request is no answer."""
+    async with serving(saying(b"HTTP/1.1 101 Switching\r\n\r\n", then="hang")) as origin:
+        with pytest.raises(ResponseInvalidError, match="101"):
+            await pool.request(origin, GET)
+
+
+class Collecting(asyncio.Protocol):
+    """Another protocol: collects what comes."""
+
+    def __init__(self) -> None:
+        self.came = b""
+        self.lost = asyncio.Event()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came."""
+        self.came += data
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        del exc
+        self.lost.set()
+
+
+@pytest.mark.parametrize(
+    ("request_", "answer"),
+    [
+        (
+            Request(b"GET", b"/", [(b"Upgrade", b"echo"), (b"Connection", b"Upgrade")]),
+            b"HTTP/1.1 101 Switching\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n",
+        ),
+        (Request(b"CONNECT", b"a:443"), b"HTTP/1.1 200 OK\r\n\r\n"),
+    ],
+    ids=["upgrade", "CONNECT"],
+)
+async def test_a_switch_hands_the_connection_over(
+    pool: ConnectionPool, request_: Request, answer: bytes
+) -> None:
+    """What came behind the head and what comes later is the new protocol's; the place is free."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer + b"one ")
+        await asyncio.sleep(0.02)
+        writer.write(b"two ")
+        writer.write(await reader.readexactly(5))
+        await writer.drain()
+
+    async with serving(script) as origin:
+        response = await pool.request(origin, request_)
+        await asyncio.sleep(0.04)
+        transport, rest = response.detach()
+        assert pool.snapshot().connections == 0
+        other = Collecting()
+        transport.set_protocol(other)
+        transport.resume_reading()
+        transport.write(b"three")
+        await asyncio.wait_for(other.lost.wait(), 5)
+        assert rest + other.came == b"one two three"
+        with pytest.raises(RuntimeError, match="not switched"):
+            response.detach()
+
+
+async def test_a_switch_that_is_not_taken_is_closed(pool: ConnectionPool) -> None:
+    """Who asks for another protocol and leaves, leaves no connection."""
+    async with serving(saying(b"HTTP/1.1 200 OK\r\n\r\n", then="hang")) as origin:
+        async with await pool.request(origin, Request(b"CONNECT", b"a:443")) as response:
+            assert await response.read() == b""
+            assert pool.snapshot().connections == 1
+        assert pool.snapshot().connections == 0
