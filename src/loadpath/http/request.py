@@ -16,6 +16,7 @@ Source: RFC 9110 section 9.2.2.
 """
 
 _EXPECT_BODY = frozenset({b"PATCH", b"POST", b"PUT"})
+_WITHOUT_BODY = frozenset({b"CONNECT", b"TRACE"})
 
 Body = bytes | AsyncIterable[bytes]
 
@@ -112,6 +113,8 @@ def outgoing(request: Request, authority: bytes) -> Outgoing:
     if b"host" not in given:
         added.append((b"Host", authority))
     body = request.body
+    if body is not None and request.method in _WITHOUT_BODY:
+        raise ValueError(f"a {request.method.decode()} request may not have a body")
     if body is None or isinstance(body, bytes):
         length = _whole(request, given, added, len(body or b""))
         chunked = False

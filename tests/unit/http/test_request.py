@@ -68,6 +68,15 @@ def test_a_contradiction_is_refused(fields: Fields, body: bytes | AsyncIterator[
         outgoing(Request(b"PUT", b"/", fields, body), b"a")
 
 
+@pytest.mark.parametrize("method", [b"TRACE", b"CONNECT"])
+def test_some_methods_have_no_body(method: bytes) -> None:
+    """RFC 9110, 9.3.6 and 9.3.8."""
+    target = b"/" if method == b"TRACE" else b"a:443"
+    outgoing(Request(method, target), b"a")
+    with pytest.raises(ValueError, match="may not have a body"):
+        outgoing(Request(method, target, (), b"x"), b"a")
+
+
 def test_whether_it_may_be_sent_twice() -> None:
     """An idempotent method, and a body that is still there."""
     assert Request(b"GET", b"/").is_repeatable
