@@ -54,7 +54,7 @@ async def test_the_rendering_works_where_nothing_hangs() -> None:
     for status, healthy in ((b"200 OK", True), (b"503 Service Unavailable", False)):
         answer = b"HTTP/1.1 %b\r\nContent-Length: 0\r\n\r\n" % status
         async with serving(saying(answer)) as origin:
-            assert await as_written(origin, PATIENCE) is healthy
-            assert await ours(origin, PATIENCE) is healthy
-    assert not await as_written(origin, PATIENCE)
-    assert not await ours(origin, PATIENCE)
+            assert await as_written(origin, 30.0) is healthy
+            assert await ours(origin, 30.0) is healthy
+    assert not await as_written(origin, 30.0)
+    assert not await ours(origin, 30.0)

@@ -117,11 +117,12 @@ async def test_a_cancelled_reader_closes_its_connection() -> None:
 
 async def test_a_cancelled_sender_is_stopped() -> None:
     """A caller that is cancelled while its body is sent leaves no task behind."""
-    stopped = asyncio.Event()
+    begun, stopped = asyncio.Event(), asyncio.Event()
 
     async def endless() -> AsyncIterator[bytes]:
         try:
             while True:
+                begun.set()
                 yield b"x" * 1000
                 await asyncio.sleep(0)
         finally:
@@ -129,7 +130,7 @@ async def test_a_cancelled_sender_is_stopped() -> None:
 
     async with serving(saying(b"", then="hang")) as origin, ConnectionPool() as pool:
         task = asyncio.create_task(pool.request(origin, Request(b"PUT", b"/", body=endless())))
-        await asyncio.sleep(0.02)
+        await begun.wait()
         task.cancel()
         ended = await asyncio.gather(task, return_exceptions=True)
         assert not isinstance(ended[0], Response)
