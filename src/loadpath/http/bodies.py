@@ -11,8 +11,8 @@ import re
 from typing import Protocol
 
 from loadpath.http.errors import ProtocolError, TruncatedError
-from loadpath.http.fields import Field, read_trailer
-from loadpath.http.grammar import bare, chunk_line
+from loadpath.http.fields import Field, check_line_ends, read_trailer
+from loadpath.http.grammar import chunk_line
 from loadpath.http.lengths import CHUNKED, UNTIL_CLOSE
 from loadpath.http.limits import Limits
 
@@ -202,8 +202,7 @@ class ChunkedFramer:
         end = data.find(b"\r\n\r\n", at)
         if end < 0:
             self._check_trailer(len(data) - at)
-            if bare.search(data, at):
-                raise ProtocolError("a trailer line holds a bare CR, LF or NUL")
+            check_line_ends(data, at)
             return at
         self._check_trailer(end - at)
         self.trailer = read_trailer(data, at, end + 2, self._limits)

@@ -10,9 +10,8 @@ import asyncio
 import math
 import ssl
 import weakref
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import suppress
-from ipaddress import ip_address
 from typing import Protocol, cast
 
 from loadpath.http.errors import (
@@ -37,7 +36,6 @@ HIGH_WATER = 2**16
 """Bytes of a body that are held for a slow reader before the peer is made to wait."""
 
 _PIECE = 2**18
-_HAPPY_EYEBALLS = 0.25
 
 
 class Keeper(Protocol):
@@ -49,6 +47,10 @@ class Keeper(Protocol):
 
     def lost(self, connection: "Connection") -> None:
         """Learn that it is closed, or somebody else's; told once."""
+        ...
+
+    def ended(self, connection: "Connection") -> None:
+        """Learn that nothing of it is left; told once, after `lost`."""
         ...
 
 
@@ -82,17 +84,20 @@ class Connection(asyncio.Protocol):
         self._response: weakref.ref[Response] | None = None
         self._sent = True  # the whole request has been handed to the transport
         self._keep = True  # the request does not ask for a close
+        self._may_switch = False  # the request asks for another protocol
         self._answered = False  # a byte of the response has come
         self._sender: asyncio.Task[None] | None = None
         self._timeouts = TIMEOUTS
         self._total = math.inf  # when the exchange must be over
-        self._deadline = math.inf  # when the present wait must be over
-        self._fires = math.inf  # when the timer fires, perhaps before the deadline
+        self._read_due = math.inf  # when something of the response must have come
+        self._write_due = math.inf  # when the peer must have taken something
+        self._fires = math.inf  # when the timer fires, perhaps before anything is due
         self._timer: asyncio.TimerHandle | None = None
         self._writable: asyncio.Future[None] | None = None
         self._write_paused = False
         self._read_paused = False
         self._closed = False
+        self._transport_ended = False
         self._ended = asyncio.Event()
 
     @property
@@ -137,8 +142,6 @@ class Connection(asyncio.Protocol):
 
     async def wait_ended(self) -> None:
         """Wait until nothing of it is left: the socket is closed, and no body is being sent."""
-        if self._sender is not None:
-            await asyncio.wait([self._sender])
         await self._ended.wait()
 
     def taken(self, held: int) -> None:
@@ -158,6 +161,8 @@ class Connection(asyncio.Protocol):
             raise RuntimeError("this connection was not switched to another protocol")
         transport, rest = self._transport, self._parser.rest()
         self._lose(None)
+        self._transport_ended = True
+        self._settle()
         return transport, rest
 
     def _abandon(self, head: "asyncio.Future[Response]") -> None:
@@ -179,45 +184,36 @@ class Connection(asyncio.Protocol):
         self._total = deadline
         self._sent = self._answered = False
         self._keep = sending.keep_alive
+        self._may_switch = sending.may_switch
         self._head = head = self._loop.create_future()
         return head
 
     async def _send(self, sending: Outgoing) -> None:
-        """Send all of a whole body; of one in pieces begin to, in a task of its own."""
+        """Send all of a small body; of another begin to, in a task of its own.
+
+        A server may answer, or want its answer read, before it has all of the body.
+        """
         assert self._transport is not None
         body = sending.body
-        if body is None or isinstance(body, bytes):
-            await self._send_whole(sending.head, body or b"")
-            return
-        self._transport.write(sending.head)
-        self._wait(math.inf)
-        self._sender = self._loop.create_task(self._send_pieces(sending, body))
-        self._sender.add_done_callback(self._sender_ended)
-
-    async def _send_whole(self, head: bytes, body: bytes) -> None:
-        transport = self._transport
-        assert transport is not None
-        if len(body) <= _PIECE:
-            transport.write(head + body if body else head)
+        if body is None:
+            self._transport.write(sending.head)
+        elif isinstance(body, bytes) and len(body) <= _PIECE:
+            self._transport.write(sending.head + body)
         else:
-            transport.write(head)
-            await self._send_large(transport, body)
-        if self._write_paused and self._head is not None:
+            self._transport.write(sending.head)
+            pieces = _sliced(body) if isinstance(body, bytes) else body
+            self._sender = self._loop.create_task(self._send_pieces(sending, pieces))
+            self._sender.add_done_callback(self._sender_ended)
+            return
+        if self._write_paused:
             await self._until_writable()
         if self._head is not None:  # neither answered already, nor lost
             self._sent = True
             self._wait(self._timeouts.read)
 
-    async def _send_large(self, transport: asyncio.Transport, body: bytes) -> None:
-        view = memoryview(body)
-        for at in range(0, len(view), _PIECE):
-            if self._write_paused:
-                await self._until_writable()
-            if self._head is None:
-                return
-            transport.write(view[at : at + _PIECE])
-
-    async def _send_pieces(self, sending: Outgoing, body: AsyncIterable[bytes]) -> None:
+    async def _send_pieces(
+        self, sending: Outgoing, body: AsyncIterable[bytes] | AsyncIterable[memoryview]
+    ) -> None:
         transport = self._transport
         assert transport is not None
         left = sending.length
@@ -227,7 +223,7 @@ class Connection(asyncio.Protocol):
             left -= len(piece)
             if left < 0 and not sending.chunked:
                 raise ValueError(f"the body is longer than its Content-Length, {sending.length}")
-            transport.write(write_chunk(piece) if sending.chunked else piece)
+            transport.write(write_chunk(bytes(piece)) if sending.chunked else piece)
         if sending.chunked:
             transport.write(LAST_CHUNK)
         elif left:
@@ -236,23 +232,23 @@ class Connection(asyncio.Protocol):
 
     def _sender_ended(self, sender: "asyncio.Task[None]") -> None:
         self._sender = None
-        if sender.cancelled():
-            return
-        error = sender.exception()
+        error = None if sender.cancelled() else sender.exception()
         if error is not None and not self._closed:
             self._give_up(error)
         elif self._head is not None:
             self._wait(self._timeouts.read)
+        self._settle()
 
     async def _until_writable(self) -> None:
         """Wait until the peer has taken enough, answered, or is gone."""
-        self._wait(self._timeouts.write)
         self._writable = self._loop.create_future()
+        self._write_due = self._loop.time() + self._timeouts.write
+        self._arm()
         try:
             await self._writable
         finally:
             self._writable = None
-            self._wait(math.inf)
+            self._write_due = math.inf
 
     def _wake_writer(self) -> None:
         if self._writable is not None and not self._writable.done():
@@ -267,21 +263,25 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take what came."""
         self._answered = True
-        parser = self._parser
-        parser.receive(data)
+        self._parser.receive(data)
         try:
-            while (event := parser.next_event()) is not None:
-                if type(event) is bytes:
-                    self._take_piece(event)
-                elif type(event) is End:
-                    self._finish(event)
-                    return
-                else:
-                    self._take_head(cast("ResponseHead", event))
-                if self._closed:
-                    return
+            self._take_events()
         except ProtocolError as error:
             self._refuse(error)
+
+    def _take_events(self) -> None:
+        next_event = self._parser.next_event
+        while not self._closed:
+            event = next_event()
+            if type(event) is bytes:
+                self._take_piece(event)
+            elif type(event) is ResponseHead:
+                self._take_head(event)
+            elif type(event) is End:
+                self._finish(event)
+                return
+            else:
+                return
 
     def eof_received(self) -> None:
         """Learn that the peer has closed its side; so do we."""
@@ -295,7 +295,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""
         self._lose(exc)
-        self._ended.set()
+        self._transport_ended = True
+        self._settle()
 
     def pause_writing(self) -> None:
         """Stop sending: the peer is slower than we are."""
@@ -314,11 +315,13 @@ class Connection(asyncio.Protocol):
         if self._head is None or self._head.done():
             self.abort()  # the caller is gone
             return
+        if head.status == 101 and not self._may_switch:  # noqa: PLR2004 - switching protocols
+            raise ProtocolError("a 101 came that nobody asked for")
         response = Response(head, self)
         self._response = weakref.ref(response)
         self._head.set_result(response)
         self._head = None
-        self._wait(math.inf)
+        self._read_due = math.inf
         self._wake_writer()
 
     def _current(self) -> Response | None:
@@ -329,11 +332,11 @@ class Connection(asyncio.Protocol):
         if response is None:
             self.abort()
             return
+        self._read_due = math.inf
         held = response.push(piece)
         if held >= HIGH_WATER and not self._read_paused and self._transport is not None:
             self._read_paused = True
             self._transport.pause_reading()
-            self._wait(math.inf)
 
     def _finish(self, end: End) -> None:
         response, self._response = self._current(), None
@@ -341,7 +344,7 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         response.finish(end.trailer)
-        self._total = self._deadline = math.inf
+        self._total = self._read_due = math.inf
         if self._parser.switched:
             assert self._transport is not None
             self._transport.pause_reading()
@@ -395,6 +398,13 @@ class Connection(asyncio.Protocol):
         if self.keeper is not None:
             self.keeper.lost(self)
 
+    def _settle(self) -> None:
+        """Tell when nothing is left."""
+        if self._transport_ended and self._sender is None and not self._ended.is_set():
+            self._ended.set()
+            if self.keeper is not None:
+                self.keeper.ended(self)
+
     def _loss(self, error: Exception | None) -> Exception:
         why = f"{error}" if error is not None else "it was closed"
         if self._response is not None:
@@ -404,34 +414,37 @@ class Connection(asyncio.Protocol):
         loss.__cause__ = error
         return loss
 
-    # How long it waits: the timer fires no later than the deadline, and again when it was early.
+    # How long it waits: the timer fires no later than what is due, and again when it was early.
 
     def _wait(self, seconds: float) -> None:
-        """Bound the wait that begins now."""
-        deadline = self._total
-        if seconds < math.inf:
-            deadline = min(deadline, self._loop.time() + seconds)
-        self._deadline = deadline
-        if deadline < self._fires:
-            self._set_timer(deadline)
+        """Bound the wait for something of the response that begins now."""
+        self._read_due = self._loop.time() + seconds
+        self._arm()
 
-    def _set_timer(self, when: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._fires = when
-        self._timer = self._loop.call_at(when, self._on_timer)
+    def _arm(self) -> None:
+        due = min(self._total, self._read_due, self._write_due)
+        if due < self._fires:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._fires = due
+            self._timer = self._loop.call_at(due, self._on_timer)
 
     def _on_timer(self) -> None:
         self._timer = None
         self._fires = math.inf
-        if self._deadline == math.inf:
-            return
-        if self._loop.time() < self._deadline:
-            self._set_timer(self._deadline)
+        due = min(self._total, self._read_due, self._write_due)
+        if self._loop.time() < due:
+            self._arm()
         elif self._response is not None:
             self._give_up(BodyTimeoutError(f"the response of {self.origin} did not come whole"))
         else:
             self._give_up(ResponseTimeoutError(f"{self.origin} did not answer in time"))
+
+
+async def _sliced(body: bytes) -> AsyncIterator[memoryview]:
+    view = memoryview(body)
+    for at in range(0, len(view), _PIECE):
+        yield view[at : at + _PIECE]
 
 
 async def connect(
@@ -465,21 +478,12 @@ async def connect(
                 origin.port,
                 ssl=context,
                 server_hostname=(origin.server_name or origin.host) if origin.tls else None,
-                happy_eyeballs_delay=None if _is_address(origin.host) else _HAPPY_EYEBALLS,
             )
     except TimeoutError as error:
         raise ConnectTimeoutError(f"{origin} did not accept within {timeout:g} s") from error
     except (OSError, ssl.CertificateError) as error:
         raise ConnectError(f"cannot connect to {origin}: {error}") from error
     return connection
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def client_context() -> ssl.SSLContext:

@@ -105,6 +105,22 @@ def read_trailer(data: bytes, start: int, end: int, limits: Limits) -> tuple[Fie
     return tuple(found)
 
 
+def check_line_ends(data: bytes, start: int) -> None:
+    """Refuse unfinished lines, `data[start:]`, that can become none any more.
+
+    Counting is as fast as memory is read, so a peer that sends byte by byte costs little.
+
+    Raises:
+        ProtocolError: There is a bare CR or LF, or a NUL.
+    """
+    ends = data.count(b"\r\n", start)
+    begun = data.endswith(b"\r", start)
+    if data.count(b"\n", start) != ends or data.count(b"\r", start) != ends + begun:
+        raise ProtocolError("every line must end in CR LF, and hold no other CR or LF")
+    if data.find(b"\0", start) >= 0:
+        raise ProtocolError("a line holds a NUL")
+
+
 def tokens_of(listed: bytes) -> list[bytes]:
     """Return the elements of a comma-separated list in lower case, empty ones left out."""
     return [each for part in listed.lower().split(b",") if (each := part.strip(b" \t"))]

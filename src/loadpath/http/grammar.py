@@ -32,4 +32,3 @@ absolute_form = re.compile(
     rb"(?i:https?)://(" + AUTHORITY + rb")((?:" + PATH + rb")?+" + QUERY + rb")"
 )
 chunk_line = re.compile(rb"([0-9A-Fa-f]{1,15}+)((?:" + EXTENSION + rb")*+)\r\n")
-bare = re.compile(rb"(?<!\r)\n|\r(?=[^\n])|\0")

@@ -12,8 +12,8 @@ import msgspec
 
 from loadpath.http.authority import checked_authority
 from loadpath.http.errors import ProtocolError
-from loadpath.http.fields import Field, index_of, read_fields, tokens_of
-from loadpath.http.grammar import absolute_form, bare, request_line, status_line, token
+from loadpath.http.fields import Field, check_line_ends, index_of, read_fields, tokens_of
+from loadpath.http.grammar import absolute_form, request_line, status_line, token
 from loadpath.http.lengths import request_length
 from loadpath.http.limits import LIMITS, Limits
 
@@ -267,8 +267,7 @@ def check_unfinished(data: bytes, start: int, limits: Limits) -> None:
         raise _first_line_too_large(limits)
     if size > limits.head:
         raise head_too_large(limits)
-    if match := bare.search(data, start):
-        raise ProtocolError(f"a line holds a bare {match[0]!r}; lines end in CR LF")
+    check_line_ends(data, start)
 
 
 def head_too_large(limits: Limits) -> ProtocolError:

@@ -45,12 +45,13 @@ _END = End()
 class _Stream:
     """Keep what came and was not taken yet."""
 
-    __slots__ = ("_at", "_body", "_data", "_ended", "_limits")
+    __slots__ = ("_at", "_body", "_data", "_ended", "_limits", "_looked")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._data = b""
         self._at = 0
+        self._looked = 0  # bytes of an unfinished head in which its end was looked for
         self._ended = False
         self._body: Framer | None = None
 
@@ -89,9 +90,15 @@ class _Stream:
         self._body = None
         return End(body.trailer) if body.trailer else _END
 
-    def _check_end(self) -> None:
-        if self._ended and self._at < len(self._data):
+    def _wait_for_head(self, start: int) -> None:
+        """Refuse a beginning that can become no head; remember how far it was looked through."""
+        size = len(self._data) - start
+        if size == 0:
+            return
+        check_unfinished(self._data, start, self._limits)
+        if self._ended:
             raise TruncatedError("the connection ended in the middle of a head")
+        self._looked = max(0, size - 3)  # its end may have begun
 
 
 class RequestParser(_Stream):
@@ -119,17 +126,17 @@ class RequestParser(_Stream):
         if self._body is not None:
             return self._next_of_body(self._body)
         data, start = self._data, self._at
-        end = data.find(b"\r\n\r\n", start)
+        end = data.find(b"\r\n\r\n", start + self._looked)
         if data.startswith(b"\r\n", start):
             start, end = self._skip_empty_lines()
         if end < 0:
-            check_unfinished(data, start, self._limits)
-            self._check_end()
+            self._wait_for_head(start)
             return None
         if end - start > self._limits.head:
             raise head_too_large(self._limits)
         head = parse_request_head(data, start, end + 2, self._limits)
         self._at = end + 4
+        self._looked = 0
         self._empty_lines = 0
         self._body = framer_for(head.length, self._limits)
         return head
@@ -143,6 +150,7 @@ class RequestParser(_Stream):
             if self._empty_lines > _EMPTY_LINES:
                 raise ProtocolError(f"more than {_EMPTY_LINES} empty lines came before a request")
         self._at = start
+        self._looked = 0
         return start, data.find(b"\r\n\r\n", start)
 
 
@@ -187,23 +195,20 @@ class ResponseParser(_Stream):
         if self.switched:
             return None
         data, start = self._data, self._at
-        end = data.find(b"\r\n\r\n", start)
+        end = data.find(b"\r\n\r\n", start + self._looked)
         if end < 0:
-            self._check_unfinished(data, start)
+            if start < len(data):
+                self._expected()
+            self._wait_for_head(start)
             return None
         method = self._expected()
         if end - start > self._limits.head:
             raise head_too_large(self._limits)
         head = parse_response_head(data, start, end + 2, self._limits)
         self._at = end + 4
+        self._looked = 0
         self._begin(head, method)
         return head
-
-    def _check_unfinished(self, data: bytes, start: int) -> None:
-        if start < len(data):
-            self._expected()
-            check_unfinished(data, start, self._limits)
-        self._check_end()
 
     def _expected(self) -> bytes:
         if self._method is None:

@@ -19,6 +19,7 @@ from typing import Self
 
 import msgspec
 
+from loadpath.core.errors import RejectedError
 from loadpath.http.connection import Connection, connect
 from loadpath.http.errors import (
     ConnectError,
@@ -129,8 +130,12 @@ class _Places:
         """Free the place of a connection that is gone."""
         self.open.discard(connection)
         self.idle.pop(connection, None)
-        self.pool.note_closed()
+        self.pool.note_lost(connection)
         self.give_up_place()
+
+    def ended(self, connection: Connection) -> None:
+        """Learn that nothing of a connection is left."""
+        self.pool.note_ended(connection)
 
     def give_up_place(self) -> None:
         """Free a place: whoever waits longest may make a connection."""
@@ -186,6 +191,7 @@ class ConnectionPool:
         self._message_limits = message_limits
         self._places: dict[Origin, _Places] = {}
         self._evicted: set[_Places] = set()
+        self._ending: set[Connection] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._sweep: asyncio.TimerHandle | None = None
         self._closed = False
@@ -238,13 +244,17 @@ class ConnectionPool:
             self._reuses += 1
         try:
             return await connection.carry(sending, timeouts, deadline)
-        except ResponseLostError:
+        except ResponseLostError as error:
             if not (connection.stale and connection.exchanges > 1 and request.is_repeatable):
                 raise
+            lost = error
         self._retries += 1
         if places:
             places.close_idle()  # they have been idle for longer than the one that was closed
-        connection = await self._acquire(origin, timeouts, deadline)
+        try:
+            connection = await self._acquire(origin, timeouts, deadline)
+        except RejectedError as error:
+            raise lost from error  # sent once: it is in doubt, although not sent again
         return await connection.carry(sending, timeouts, deadline)
 
     def evict(self, origin: Origin) -> None:
@@ -272,7 +282,7 @@ class ConnectionPool:
             places.waiters.clear()
         for connection in connections:
             connection.abort()
-        for connection in connections:
+        for connection in list(self._ending):
             await connection.wait_ended()
 
     def snapshot(self) -> PoolSnapshot:
@@ -301,12 +311,17 @@ class ConnectionPool:
     def note_idle(self, connection: Connection) -> None:
         """Learn that a connection carries nothing from now on."""
         connection.idle_since = self.now()
-        if self._sweep is None:
+        if self._sweep is None and self.limits.idle_timeout < math.inf:
             self._sweep_in(self.limits.idle_timeout)
 
-    def note_closed(self) -> None:
-        """Count a connection that is gone."""
+    def note_lost(self, connection: Connection) -> None:
+        """Count a connection that is gone; something of it may go on for a moment."""
         self._gone += 1
+        self._ending.add(connection)
+
+    def note_ended(self, connection: Connection) -> None:
+        """Forget a connection of which nothing is left."""
+        self._ending.discard(connection)
 
     def forget(self, places: _Places) -> None:
         """Drop an origin without connections and requests."""

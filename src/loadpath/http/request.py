@@ -16,6 +16,7 @@ Source: RFC 9110 section 9.2.2.
 """
 
 _EXPECT_BODY = frozenset({b"PATCH", b"POST", b"PUT"})
+_WITHOUT_BODY = frozenset({b"CONNECT", b"TRACE"})
 
 Body = bytes | AsyncIterable[bytes]
 
@@ -83,6 +84,7 @@ class Outgoing(msgspec.Struct, frozen=True):
         chunked: Whether the body goes in chunks.
         length: Size of the body where it is announced (bytes).
         keep_alive: Whether the request leaves the connection open.
+        may_switch: Whether it asks for another protocol.
     """
 
     method: bytes
@@ -91,6 +93,7 @@ class Outgoing(msgspec.Struct, frozen=True):
     chunked: bool
     length: int
     keep_alive: bool
+    may_switch: bool
 
 
 def outgoing(request: Request, authority: bytes) -> Outgoing:
@@ -110,6 +113,8 @@ def outgoing(request: Request, authority: bytes) -> Outgoing:
     if b"host" not in given:
         added.append((b"Host", authority))
     body = request.body
+    if body is not None and request.method in _WITHOUT_BODY:
+        raise ValueError(f"a {request.method.decode()} request may not have a body")
     if body is None or isinstance(body, bytes):
         length = _whole(request, given, added, len(body or b""))
         chunked = False
@@ -118,7 +123,7 @@ def outgoing(request: Request, authority: bytes) -> Outgoing:
     head = write_request_head(request.method, request.target, [*added, *request.fields])
     connection = given.get(b"connection")
     keep_alive = connection is None or b"close" not in tokens_of(connection)
-    return Outgoing(request.method, head, body, chunked, length, keep_alive)
+    return Outgoing(request.method, head, body, chunked, length, keep_alive, b"upgrade" in given)
 
 
 def _check_single(fields: Sequence[Field]) -> None:

@@ -149,10 +149,14 @@ class Response:
             self._connection.taken(self._held)
         return piece
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Give the body piece by piece; leaving the loop early needs a `close`."""
-        while piece := await self.read_some():
-            yield piece
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece = await self.read_some()
+        if not piece:
+            raise StopAsyncIteration
+        return piece
 
     def close(self) -> None:
         """Give up what has not come yet; the connection of an unfinished response is closed."""

@@ -30,7 +30,7 @@ def write_request_head(method: bytes, target: bytes, fields: Iterable[Field]) ->
     Raises:
         ValueError: A part holds what may not stand there.
     """
-    if not _path.fullmatch(target):
+    if method == b"CONNECT" or not _path.fullmatch(target):
         _check_other_target(method, target)
     return _written(b"%b %b HTTP/1.1\r\n" % (checked_name(method), target), fields)
 
@@ -106,11 +106,13 @@ def _bad_field(line: bytes, fields: Iterable[Field]) -> ValueError:
 
 
 def _check_other_target(method: bytes, target: bytes) -> None:
-    if method == b"CONNECT" and authority.fullmatch(target):
-        return
-    if method == b"OPTIONS" and target == b"*":
-        return
-    if not absolute_form.fullmatch(target):
+    if method == b"CONNECT":
+        good = authority.fullmatch(target) is not None
+    elif method == b"OPTIONS" and target == b"*":
+        good = True
+    else:
+        good = absolute_form.fullmatch(target) is not None
+    if not good:
         raise ValueError(
             "the target must be a path, for OPTIONS also *, for CONNECT host:port, "
             f"or http://host/path: {target[:100]!r}"

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from typing import cast
 
 from loadpath.http import (
     LAST_CHUNK,
@@ -14,6 +15,7 @@ from loadpath.http import (
     write_chunk,
     write_response_head,
 )
+from loadpath.local.probes import until
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -92,8 +94,7 @@ class Echo(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's has no common base
         Echo.open_connections += 1
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -148,9 +149,16 @@ async def echoing() -> AsyncIterator[Origin]:
         await server.wait_closed()
 
 
-async def none_open(*, within: float = 10.0) -> bool:
-    """Return whether soon no client is connected to the honest server."""
+async def eventually(holds: Callable[[], bool], *, within: float = 10.0) -> None:
+    """Wait until something holds, and not for ever."""
+
+    async def probe() -> bool:
+        return holds()
+
     async with asyncio.timeout(within):
-        while Echo.open_connections:
-            await asyncio.sleep(0.005)
-    return True
+        await until(probe)
+
+
+async def none_open() -> None:
+    """Wait until no client is connected to the honest server."""
+    await eventually(lambda: Echo.open_connections == 0)

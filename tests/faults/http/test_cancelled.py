@@ -1,4 +1,4 @@
-"""Callers that are cancelled at whatever await: no answer meets another's request, nothing leaks."""
+"""Callers that are cancelled at whatever await: no answer goes astray, and nothing leaks."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -41,7 +41,7 @@ async def rounds_of(steps: int) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_cancelled_anywhere(seed: int) -> None:
-    """A thousand callers a seed, each cancelled after a few turns of the loop, share four places."""
+    """A thousand callers a seed share four places; most are cancelled after a few turns."""
     random = Random(seed)
     before = asyncio.all_tasks()
     async with echoing() as origin:
@@ -66,8 +66,41 @@ async def test_cancelled_anywhere(seed: int) -> None:
             assert after.requests >= 700
             await ask(pool, origin, Random(5), 1)  # the pool works on
         assert pool.snapshot().connections == 0
-        assert await none_open()
+        await none_open()
     assert asyncio.all_tasks() == before
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["kept", "new"])
+@pytest.mark.parametrize("way", [b"", b"chunked", b"close", b"large"])
+async def test_cancelled_after_each_turn(way: bytes, kept: bool) -> None:  # noqa: FBT001 (a table's column)
+    """One caller, cancelled after no turn of the loop, after one, two, … until it ends by itself.
+
+    Whatever it was waiting for, the next caller gets its own answer over the only place.
+    """
+    async with echoing() as origin, ConnectionPool(limits=PoolLimits(connections=1)) as pool:
+        for turns in range(200):
+            if not kept:
+                pool.evict(origin)
+            sent = body(3) if turns % 2 else b"whole"
+            request = Request(b"PUT", b"/%d?" % turns + way, body=sent)
+            task = asyncio.create_task(whole(pool, origin, request))
+            await rounds_of(turns)
+            task.cancel()
+            ended = (await asyncio.gather(task, return_exceptions=True))[0]
+            check = await whole(pool, origin, Request(b"GET", b"/check"))
+            assert check == b"/check"
+            assert pool.snapshot().connections == pool.snapshot().idle == 1
+            if isinstance(ended, bytes) and turns % 2:
+                break
+        else:
+            pytest.fail("it never ended by itself")
+        assert turns > 3
+
+
+async def whole(pool: ConnectionPool, origin: Origin, request: Request) -> bytes:
+    """Return the whole body of an answer."""
+    async with await pool.request(origin, request) as response:
+        return await response.read()
 
 
 async def test_a_cancelled_reader_closes_its_connection() -> None:
@@ -84,11 +117,12 @@ async def test_a_cancelled_reader_closes_its_connection() -> None:
 
 async def test_a_cancelled_sender_is_stopped() -> None:
     """A caller that is cancelled while its body is sent leaves no task behind."""
-    stopped = asyncio.Event()
+    begun, stopped = asyncio.Event(), asyncio.Event()
 
     async def endless() -> AsyncIterator[bytes]:
         try:
             while True:
+                begun.set()
                 yield b"x" * 1000
                 await asyncio.sleep(0)
         finally:
@@ -96,7 +130,7 @@ async def test_a_cancelled_sender_is_stopped() -> None:
 
     async with serving(saying(b"", then="hang")) as origin, ConnectionPool() as pool:
         task = asyncio.create_task(pool.request(origin, Request(b"PUT", b"/", body=endless())))
-        await asyncio.sleep(0.02)
+        await begun.wait()
         task.cancel()
         ended = await asyncio.gather(task, return_exceptions=True)
         assert not isinstance(ended[0], Response)
@@ -111,8 +145,7 @@ async def test_a_place_handed_to_somebody_cancelled_is_passed_on() -> None:
             first, second, third = (
                 asyncio.create_task(ask_slowly(pool, origin, n)) for n in range(3)
             )
-            while not first.done():
-                await asyncio.sleep(0)
+            await asyncio.wait([first])
             await rounds_of(turns)
             second.cancel()
             await asyncio.gather(first, second, third, return_exceptions=True)

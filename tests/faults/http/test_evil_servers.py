@@ -29,12 +29,15 @@ from loadpath.http import (
     Timeouts,
 )
 from loadpath.local.ports import free_ports
-from tests.faults.http.servers import Script, saying, serving
+from tests.faults.http.servers import Script, eventually, saying, serving
 
 GET = Request(b"GET", b"/")
 POST = Request(b"POST", b"/", body=b"once")
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
-QUICK = Timeouts(connect=0.1, read=0.1, write=0.1, pool=0.1)
+QUICK = Timeouts(read=0.1, write=0.1)
+"""For what never comes."""
+FAIR = Timeouts(read=0.6)
+"""For what comes at first and then no more: a busy machine may take a moment."""
 
 
 def others() -> set[asyncio.Task[object]]:
@@ -81,7 +84,7 @@ async def test_never_accepted(pool: ConnectionPool) -> None:
             filler.setblocking(False)
             filler.connect_ex(address)
         with pytest.raises(ConnectTimeoutError) as caught:
-            await pool.request(Origin(*address), GET, timeouts=QUICK)
+            await pool.request(Origin(*address), GET, timeouts=Timeouts(connect=0.1))
     assert isinstance(caught.value, (RejectedError, TimeoutError))
 
 
@@ -129,7 +132,7 @@ async def test_half_a_body(pool: ConnectionPool, half: bytes) -> None:
 async def test_half_a_body_then_nothing(pool: ConnectionPool) -> None:
     """A body that stops coming is given up in time."""
     async with serving(saying(OK[:-1], then="hang")) as origin:
-        response = await pool.request(origin, GET, timeouts=QUICK)
+        response = await pool.request(origin, GET, timeouts=FAIR)
         assert await response.read_some() == b"h"
         with pytest.raises(BodyTimeoutError):
             await response.read_some()
@@ -167,8 +170,8 @@ async def test_garbage_in_a_body(pool: ConnectionPool) -> None:
 
 async def test_slow_drip(pool: ConnectionPool) -> None:
     """Each byte comes in time, all of them do not: the total bounds it."""
-    async with serving(saying(OK, per_byte=0.02)) as origin:
-        timeouts = Timeouts(read=5.0, total=0.1)
+    async with serving(saying(OK, per_byte=0.05)) as origin:
+        timeouts = Timeouts(read=5.0, total=0.6)
         with pytest.raises(ResponseTimeoutError):
             await pool.request(origin, GET, timeouts=timeouts)
 
@@ -186,7 +189,7 @@ async def test_slow_drip_of_a_body(pool: ConnectionPool) -> None:
             await asyncio.sleep(0.01)
 
     async with serving(drip) as origin:
-        response = await pool.request(origin, GET, timeouts=Timeouts(read=5.0, total=0.2))
+        response = await pool.request(origin, GET, timeouts=Timeouts(read=5.0, total=0.6))
         with pytest.raises(BodyTimeoutError):
             await response.read()
 
@@ -251,8 +254,7 @@ async def test_bytes_on_an_idle_connection(pool: ConnectionPool) -> None:
 
     async with serving(late) as origin:
         assert await (await pool.request(origin, GET)).read() == b"hi"
-        while pool.snapshot().connections:
-            await asyncio.sleep(0.005)
+        await eventually(lambda: pool.snapshot().connections == 0)
         assert await (await pool.request(origin, GET)).read() == b"hi"
 
 
@@ -330,8 +332,7 @@ async def test_closed_while_idle(pool: ConnectionPool) -> None:
     async with serving(saying(OK)) as origin:
         for _ in range(3):
             assert await (await pool.request(origin, POST)).read() == b"hi"
-            while pool.snapshot().connections:
-                await asyncio.sleep(0.001)
+            await eventually(lambda: pool.snapshot().connections == 0)
     assert pool.snapshot().retries == 0
 
 
@@ -429,16 +430,16 @@ async def test_the_line_is_bounded() -> None:
 
 async def test_whoever_waits_gets_the_place_of_a_lost_connection() -> None:
     """A connection that breaks makes room: nobody waits for it for ever."""
-    async with serving(saying(OK[:-1])) as origin:
-        async with ConnectionPool(limits=PoolLimits(connections=1)) as pool:
+    limits = PoolLimits(connections=1)
+    async with serving(saying(OK[:-1])) as origin, ConnectionPool(limits=limits) as pool:
 
-            async def one() -> None:
-                response = await pool.request(origin, GET)
-                with pytest.raises(BodyLostError):
-                    await response.read()
+        async def one() -> None:
+            response = await pool.request(origin, GET)
+            with pytest.raises(BodyLostError):
+                await response.read()
 
-            await asyncio.gather(*(one() for _ in range(5)))
-            assert pool.snapshot().connects == 5
+        await asyncio.gather(*(one() for _ in range(5)))
+        assert pool.snapshot().connects == 5
 
 
 async def test_whoever_waits_gets_the_place_of_a_refused_connection() -> None:
@@ -457,8 +458,7 @@ async def test_a_closed_pool_lets_go_of_everything() -> None:
         pool = ConnectionPool(limits=PoolLimits(connections=1))
         served = asyncio.create_task(pool.request(origin, GET))
         waiting = asyncio.create_task(pool.request(origin, GET))
-        while pool.snapshot().connects == 0:
-            await asyncio.sleep(0.001)
+        await eventually(lambda: pool.snapshot().connects == 1)
         await asyncio.sleep(0.01)
         await pool.aclose()
         ended = await asyncio.gather(served, waiting, return_exceptions=True)
@@ -489,8 +489,7 @@ async def test_an_evicted_origin_is_let_go() -> None:
         pool.evict(origin)
         assert pool.snapshot().connections == 0
         task = asyncio.create_task(pool.request(origin, GET))
-        while pool.snapshot().connects < 2:
-            await asyncio.sleep(0.001)
+        await eventually(lambda: pool.snapshot().connects == 2)
         pool.evict(origin)
         assert await (await task).read() == b"hi"
         assert pool.snapshot().connections == 0
@@ -498,13 +497,12 @@ async def test_an_evicted_origin_is_let_go() -> None:
 
 async def test_idle_connections_end() -> None:
     """What nobody uses is closed after a while, and no more than so many are kept."""
-    limits = PoolLimits(idle=2, idle_timeout=0.05)
+    limits = PoolLimits(idle=2, idle_timeout=0.5)
     async with serving(saying(OK, then="again")) as origin, ConnectionPool(limits=limits) as pool:
         responses = await asyncio.gather(*(pool.request(origin, GET) for _ in range(5)))
         assert [await each.read() for each in responses] == [b"hi"] * 5
         assert pool.snapshot().idle == 2
-        while pool.snapshot().idle:
-            await asyncio.sleep(0.005)
+        await eventually(lambda: pool.snapshot().idle == 0)
         assert pool.snapshot().origins == 0
 
 
@@ -541,6 +539,7 @@ async def test_a_slow_reader_lets_the_server_wait(pool: ConnectionPool) -> None:
             writer.write(bytes(100_000))
             await writer.drain()
             taken += 100_000
+        await reader.read()
 
     async with serving(script) as origin:
         response = await pool.request(origin, GET)
@@ -559,6 +558,173 @@ async def test_a_paused_response_outlives_its_read_timeout(pool: ConnectionPool)
     """Only waiting counts: a reader who takes a break is not timed out."""
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + bytes(1_000_000)
     async with serving(saying(answer, then="hang")) as origin:
-        response = await pool.request(origin, GET, timeouts=QUICK)
-        await asyncio.sleep(0.25)
+        response = await pool.request(origin, GET, timeouts=FAIR)
+        await asyncio.sleep(0.8)
         assert len(await response.read()) == 1_000_000
+
+
+async def test_a_reader_may_take_a_break(pool: ConnectionPool) -> None:
+    """A piece came, the next one is not awaited yet: no time runs."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK[:-2])
+        await asyncio.sleep(0.02)
+        writer.write(b"h")
+        await asyncio.sleep(0.7)
+        writer.write(b"i")
+        await reader.read()
+
+    async with serving(script) as origin:
+        response = await pool.request(origin, GET, timeouts=FAIR)
+        assert await response.read_some() == b"h"
+        await asyncio.sleep(0.9)
+        assert await response.read_some() == b"i"
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_both_ways_at_once(pool: ConnectionPool, whole: bool) -> None:  # noqa: FBT001 (a table's column)
+    """A server that answers while it reads, and reads on only when its answer is taken."""
+    size = 5_000_000
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size)
+        left = size
+        while left:
+            piece = await reader.read(100_000)
+            left -= len(piece)
+            writer.write(piece)
+            await writer.drain()
+        await reader.read()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(50):
+            yield bytes(100_000)
+
+    sent = bytes(size) if whole else pieces()
+    fields = [(b"Content-Length", b"%d" % size)]
+    async with serving(echo) as origin:
+        response = await pool.request(origin, Request(b"PUT", b"/", fields, sent))
+        assert await response.read() == bytes(size)
+
+
+async def test_a_second_attempt_that_is_refused_leaves_the_first_in_doubt(
+    pool: ConnectionPool,
+) -> None:
+    """The request went out once: that nobody is there any more does not take it back."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+        await reader.readuntil(b"\r\n\r\n")
+        gone.set()
+        await closed.wait()
+
+    gone, closed = asyncio.Event(), asyncio.Event()
+    async with serving(script) as origin:
+        assert await (await pool.request(origin, GET)).read() == b"hi"
+        task = asyncio.create_task(pool.request(origin, GET))
+        await gone.wait()
+    closed.set()
+    with pytest.raises(ResponseLostError) as caught:
+        await task
+    assert isinstance(caught.value.__cause__, ConnectError)
+
+
+async def test_a_closed_pool_waits_for_what_it_stopped() -> None:
+    """The source of a body may clean up; nothing of it goes on after the end of the pool."""
+    cleaned = False
+    begun = asyncio.Event()
+
+    async def careful() -> AsyncIterator[bytes]:
+        nonlocal cleaned
+        try:
+            while True:
+                begun.set()
+                yield b"x"
+                await asyncio.sleep(0)
+        finally:
+            await asyncio.sleep(0.02)
+            cleaned = True
+
+    async with serving(saying(b"", then="hang")) as origin:
+        async with ConnectionPool() as pool:
+            task = asyncio.create_task(pool.request(origin, Request(b"PUT", b"/", body=careful())))
+            await begun.wait()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            assert pool.snapshot().connections == 0
+        assert cleaned
+
+
+async def test_a_switch_that_nobody_asked_for(pool: ConnectionPool) -> None:
+    """A 101 to a plain request is no answer."""
+    async with serving(saying(b"HTTP/1.1 101 Switching\r\n\r\n", then="hang")) as origin:
+        with pytest.raises(ResponseInvalidError, match="101"):
+            await pool.request(origin, GET)
+
+
+class Collecting(asyncio.Protocol):
+    """Another protocol: collects what comes."""
+
+    def __init__(self) -> None:
+        self.came = b""
+        self.lost = asyncio.Event()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what came."""
+        self.came += data
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        del exc
+        self.lost.set()
+
+
+@pytest.mark.parametrize(
+    ("request_", "answer"),
+    [
+        (
+            Request(b"GET", b"/", [(b"Upgrade", b"echo"), (b"Connection", b"Upgrade")]),
+            b"HTTP/1.1 101 Switching\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n",
+        ),
+        (Request(b"CONNECT", b"a:443"), b"HTTP/1.1 200 OK\r\n\r\n"),
+    ],
+    ids=["upgrade", "CONNECT"],
+)
+async def test_a_switch_hands_the_connection_over(
+    pool: ConnectionPool, request_: Request, answer: bytes
+) -> None:
+    """What came behind the head and what comes later is the new protocol's; the place is free."""
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer + b"one ")
+        await asyncio.sleep(0.02)
+        writer.write(b"two ")
+        writer.write(await reader.readexactly(5))
+        await writer.drain()
+
+    async with serving(script) as origin:
+        response = await pool.request(origin, request_)
+        await asyncio.sleep(0.04)
+        transport, rest = response.detach()
+        assert pool.snapshot().connections == 0
+        other = Collecting()
+        transport.set_protocol(other)
+        transport.resume_reading()
+        transport.write(b"three")
+        await asyncio.wait_for(other.lost.wait(), 5)
+        assert rest + other.came == b"one two three"
+        with pytest.raises(RuntimeError, match="not switched"):
+            response.detach()
+
+
+async def test_a_switch_that_is_not_taken_is_closed(pool: ConnectionPool) -> None:
+    """Who asks for another protocol and leaves, leaves no connection."""
+    async with serving(saying(b"HTTP/1.1 200 OK\r\n\r\n", then="hang")) as origin:
+        async with await pool.request(origin, Request(b"CONNECT", b"a:443")) as response:
+            assert await response.read() == b""
+            assert pool.snapshot().connections == 1
+        assert pool.snapshot().connections == 0

@@ -16,7 +16,6 @@ from loadpath.http import (
 )
 from tests.contracts.http_requests import CASES, NEXT, Case, head
 
-
 LARGE = 30_000
 
 

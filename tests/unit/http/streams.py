@@ -1,4 +1,4 @@
-"""Messages as Hypothesis draws them, the streams that they make, and what a parser makes of them."""
+"""Messages as Hypothesis draws them, their streams, and what a parser makes of them."""
 
 from typing import Any, NamedTuple
 

@@ -1,5 +1,7 @@
 """Messages end where they end, however the stream is cut, and never run into each other."""
 
+from collections import deque
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,11 +34,6 @@ def expecting(method: bytes = b"GET", *, limits: Limits | None = None) -> Respon
     parser = ResponseParser(limits or Limits())
     parser.expect(method)
     return parser
-
-
-def expected_head(message: Message) -> list[tuple[bytes, bytes]]:
-    """Return the fields of a message without what frames it."""
-    return message.fields
 
 
 @given(data=st.data(), messages=st.lists(requests(), min_size=1, max_size=4))
@@ -131,8 +128,7 @@ def test_a_connection_that_ends_too_early_is_found_out(stream: bytes) -> None:
     parser.receive(stream)
     parser.receive_end()
     with pytest.raises(TruncatedError):
-        for _ in range(4):
-            parser.next_event()
+        deque(iter(parser.next_event, None))
 
 
 def test_a_whole_response_is_whole_although_the_connection_ends() -> None:
