@@ -87,7 +87,7 @@ class _Run:
     """Play the events of one simulation in their order."""
 
     def __init__(
-        self, router: Router, servers: Sequence[Server], warm_up: float, seed: int
+        self, router: Router, servers: Sequence[Server], *, warm_up: float, seed: int
     ) -> None:
         self.outcome = Outcome()
         self.chance = Random(seed)
@@ -158,7 +158,7 @@ def simulate(
         warm_up: Time at the beginning that does not count (s).
         seed: Of arrivals and service times.
     """
-    run = _Run(router, servers, warm_up, seed)
+    run = _Run(router, servers, warm_up=warm_up, seed=seed)
     rate = load * len(servers) * SLOTS / MEAN
     when = 0.0
     for _ in range(calls):

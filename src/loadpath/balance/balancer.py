@@ -285,8 +285,21 @@ class Balancer:
         member = None if cookie is None else self._by_cookie.get(cookie)
         if member is not None and member.available and member not in avoid:
             return member
-        member = picker.pick(now, key, avoid)
+        picker, member = self._untried(picker, now, key, avoid)
         return self._warm_enough(picker, member, now, key, avoid)
+
+    def _untried(
+        self, picker: Picker, now: float, key: bytes | None, avoid: set[Member]
+    ) -> tuple[Picker, Member]:
+        """Return a member that was not tried before: of another level when this one has none."""
+        first = picker.pick(now, key, avoid)
+        if first in avoid:
+            for level in self._levels:
+                if level.picker is not None and level.picker is not picker:
+                    member = level.picker.pick(now, key, avoid)
+                    if member not in avoid:
+                        return level.picker, member
+        return picker, first
 
     def _warm_enough(
         self, picker: Picker, member: Member, now: float, key: bytes | None, avoid: set[Member]
@@ -310,13 +323,14 @@ class Balancer:
         return now
 
     def _refresh(self, now: float) -> None:
-        """Do what is due: let endpoints out and back, and share the traffic anew."""
-        detector = self._detector
+        """Do what is due: let endpoints out and back, and share the traffic anew if it changed."""
+        detector, changed = self._detector, self._ledger.due == -inf
         if detector is not None and now >= detector.due:
-            detector.sweep(now)
-        self._warm_up(now)
-        self._share_out()
+            changed |= detector.sweep(now)
         self._ledger.due = inf if detector is None else detector.due
+        if changed:
+            self._warm_up(now)
+            self._share_out()
 
     def _warm_up(self, now: float) -> None:
         """Begin the slow start of members that were not available before, unless all are new."""

@@ -63,6 +63,9 @@ class Pick:
 
         Args:
             latency: How long the endpoint took (s); None for the time since the pick.
+
+        Raises:
+            ValueError: `latency` is negative or infinite; the call is no longer in flight.
         """
         if self._let_go():
             self._outcomes.succeeded(self._member, latency, self.started)
@@ -73,6 +76,10 @@ class Pick:
         Args:
             failure: Where the failure came from.
             latency: How long the endpoint took (s); None for the time since the pick.
+
+        Raises:
+            ValueError: There is no such failure, or `latency` is negative or infinite; the call is
+                no longer in flight.
         """
         if self._let_go():
             self._outcomes.failed(self._member, failure, latency, self.started)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from math import inf
 
 from loadpath.balance.member import Member
-from loadpath.balance.outlier import Failure, OutlierDetector
+from loadpath.balance.outlier import Failure, OutlierDetector, known_failure
 from loadpath.core.clock import Clock
 
 
@@ -47,8 +47,8 @@ class Ledger:
     def succeeded(self, member: Member, latency: float | None, started: float) -> None:
         """Book an answer."""
         now = self._now()
-        member.successes += 1
         member.latency.update(_took(latency, started, now), now)
+        member.successes += 1
         if self._detector is not None:
             self._detector.on_success(member.track)
 
@@ -56,12 +56,17 @@ class Ledger:
         self, member: Member, failure: Failure, latency: float | None, started: float
     ) -> None:
         """Book a failure; it may eject the endpoint."""
+        known_failure(failure)
         now = self._now()
-        member.failures += 1
         member.latency.update(max(_took(latency, started, now), self._penalty), now)
+        member.failures += 1
         if self._detector is not None and self._detector.on_failure(member.track, failure, now):
             self.due = -inf
 
 
 def _took(latency: float | None, started: float, now: float) -> float:
-    return max(0.0, now - started) if latency is None else latency
+    if latency is None:
+        return max(0.0, now - started)
+    if not 0 <= latency < inf:
+        raise ValueError(f"latency must be at least 0 s and finite, not {latency}")
+    return latency

@@ -20,6 +20,8 @@ Failure = Literal["error", "gateway", "local"]
 - `local`: no answer (refused, reset, timed out).
 """
 
+FAILURES = get_args(Failure)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutlierRules:
@@ -239,9 +241,18 @@ class OutlierDetector:
         self.due = min([self._next_sweep, *out])
 
 
+def known_failure(failure: Failure) -> None:
+    """Return when there is such a kind of failure.
+
+    Raises:
+        ValueError: There is not.
+    """
+    if failure not in FAILURES:
+        raise ValueError(f"failure must be one of {FAILURES}, not {failure!r}")
+
+
 def _count(track: Track, failure: Failure) -> None:
-    if failure not in get_args(Failure):
-        raise ValueError(f"failure must be one of {get_args(Failure)}, not {failure!r}")
+    known_failure(failure)
     track.calls += 1
     track.errors += 1
     track.gateway = 0 if failure == "error" else track.gateway + 1

@@ -7,8 +7,8 @@ Source: R. Jones, "libketama" (last.fm, 2007); libmemcached's ketama; nginx's up
 """
 
 from array import array
-from bisect import bisect_left
 from collections.abc import Callable, Collection, Sequence
+from itertools import accumulate
 from random import Random
 from struct import Struct
 from typing import Literal, get_args
@@ -80,15 +80,18 @@ class Ketama:
             for point in self._points(member.endpoint, max(1, per_weight * member.weight)):
                 ring.setdefault(point, member)
         points = sorted(ring)
-        self._places.give([ring[point] for point in points])
+        self._places.give(list(map(ring.__getitem__, points)))
         self._hashes = array("I", [*points, LAST])
-        self._index()
+        self._index(points)
 
-    def _index(self) -> None:
+    def _index(self, points: list[int]) -> None:
         """Note where each stretch of the ring begins: a search then looks at a point or two."""
-        self._shift = 33 - len(self._hashes).bit_length()
-        edges = range(0, 2**32, 2**self._shift)
-        self._starts = array("I", [bisect_left(self._hashes, edge) for edge in edges])
+        shift = 32 - len(points).bit_length()
+        counts = [0] * (1 + (LAST >> shift))
+        for point in points:
+            counts[point >> shift] += 1
+        self._starts = array("I", accumulate(counts[:-1], initial=0))
+        self._shift = shift
 
 
 def ketama_points(endpoint: Endpoint, count: int) -> list[int]:

@@ -257,6 +257,21 @@ def test_the_own_zone_goes_first() -> None:
     assert [each.own_zone for each in made.snapshot().levels] == [True, False]
 
 
+def test_a_retry_leaves_its_level_when_it_must() -> None:
+    """With everybody of the own zone and priority tried, the others are next, in order."""
+    servers = [
+        endpoint("own", zone="x"),
+        endpoint("far", zone="y"),
+        endpoint("spare", zone="x", priority=1),
+    ]
+    made, _ = balancer(servers, zone="x")
+    tried: list[Endpoint] = []
+    for expected in ("own", "far", "spare", "own"):
+        with made.pick(exclude=tried) as pick:
+            assert pick.endpoint.host == expected
+        tried.append(pick.endpoint)
+
+
 def test_a_newcomer_warms_up() -> None:
     """A tenth of its share at first, half of it half-way, all of it in the end."""
     made, clock = balancer(
@@ -356,11 +371,11 @@ def test_members_that_are_gone_are_forgotten() -> None:
     """A thousand reloads leave no member of an old set alive."""
     made, _ = balancer([], policy=Ketama, sticky=StickyCookie())
     for number in range(100):
-        made.swap([f"h{number + n}:80" for n in range(3)])
+        made.swap([f"gone{number + n}:80" for n in range(3)])
         made.pick(key="k").success()
     gc.collect()
     living = [each for each in gc.get_objects() if isinstance(each, Member)]
-    assert sum(each.endpoint.host.startswith("h") for each in living) < 20
+    assert sum(each.endpoint.host.startswith("gone") for each in living) < 20
 
 
 def test_figures_are_plain_numbers() -> None:

@@ -48,6 +48,20 @@ def test_an_ejection_makes_the_balancer_look() -> None:
     assert members[1].track.successes == 1
 
 
+@pytest.mark.parametrize("latency", [-1.0, math.nan, math.inf])
+def test_a_latency_without_meaning_is_refused(latency: float) -> None:
+    """The error names it, and nothing is counted."""
+    member = Member(endpoint("a"))
+    ledger = Ledger(FakeClock(), None, failure_penalty=5.0)
+    with pytest.raises(ValueError, match="latency"):
+        ledger.succeeded(member, latency, 0.0)
+    with pytest.raises(ValueError, match="latency"):
+        ledger.failed(member, "local", latency, 0.0)
+    with pytest.raises(ValueError, match="failure must be one of"):
+        ledger.failed(member, "lost", 1.0, 0.0)  # type: ignore[arg-type] # wrong on purpose
+    assert (member.successes, member.failures) == (0, 0)
+
+
 @pytest.mark.parametrize(("field", "value"), [("decay", 0.0), ("failure_penalty", -1.0)])
 def test_rules_without_meaning_are_refused(field: str, value: float) -> None:
     """The error names the field."""

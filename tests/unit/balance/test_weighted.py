@@ -60,6 +60,16 @@ def test_deadlines_keep_every_share_at_every_moment(weights: list[int], seed: in
             assert abs(counted[member] - picks * member.weight / total) <= len(set(weights)) + 1
 
 
+def test_envoys_cycle() -> None:
+    """As in Envoy's test of its scheduler: weights 1 to 128, in one cycle each gets its weight."""
+    picker, servers = EarliestDeadline(Random(1)), named(128)
+    for weight, member in enumerate(servers, 1):
+        member.weight = weight
+    update(picker, servers)
+    counted = Counter(picker.pick(0.0, None, ()).weight for _ in range(128 * 129 // 2))
+    assert counted == {weight: weight for weight in range(1, 129)}
+
+
 def test_deadlines_stay_fair_though_members_change_all_the_time() -> None:
     """With a reload every three calls the shares still hold within a seventh."""
     picker, servers, counted = EarliestDeadline(Random(1)), members(a=5, b=1, c=2), Counter[str]()
