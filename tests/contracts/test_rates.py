@@ -59,28 +59,27 @@ async def test_keys_do_not_touch(store: RateStore) -> None:
 
 async def test_waiting_as_told_is_enough(store: RateStore) -> None:
     """The error says when to come back, and then the request is admitted."""
-    rate = Rate(limit=20)
-    await store.admit("a", rate)
-    with pytest.raises(RateLimited) as caught:
-        await store.admit("a", rate)
-    assert 0 < caught.value.retry_after <= rate.interval
-    await asyncio.sleep(caught.value.retry_after)
+    rate, wait = Rate(limit=20), 0.0
+    while not wait:
+        try:
+            await store.admit("a", rate)
+        except RateLimited as refused:
+            wait = refused.retry_after
+    assert wait <= rate.interval
+    await asyncio.sleep(wait)
     await store.admit("a", rate)
 
 
 async def test_a_refusal_costs_nothing(store: RateStore) -> None:
     """Who hammers is not locked out for longer."""
-    rate = Rate(limit=20)
+    rate, waits = Rate(limit=1, period=3_600.0), []
     await store.admit("a", rate)
-    waits = []
-    for _ in range(20):
+    for _ in range(50):
         with pytest.raises(RateLimited) as caught:
             await store.admit("a", rate)
         waits.append(caught.value.retry_after)
-        if waits[-1] < 0.02:
-            break
-    assert max(waits) <= rate.interval
-    assert waits[-1] <= waits[0]
+    assert waits == sorted(waits, reverse=True)
+    assert 3_000.0 < waits[-1] < waits[0] <= 3_600.0
 
 
 async def test_over_time_the_rate_holds(store: RateStore) -> None:
@@ -88,11 +87,11 @@ async def test_over_time_the_rate_holds(store: RateStore) -> None:
     loop = asyncio.get_running_loop()
     rate = Rate(limit=100, burst=5)
     start, number = loop.time(), 0
-    while loop.time() - start < 0.3:
+    while number <= 5 or loop.time() - start < 0.3:
         number += await admitted(store, "a", rate)
         await asyncio.sleep(0)
     elapsed = loop.time() - start
-    assert 5 < number <= 5 + elapsed * 100 + 1
+    assert number <= 5 + elapsed * 100 + 1
 
 
 async def test_cancelled_requests_harm_nobody(store: RateStore) -> None:

@@ -41,7 +41,7 @@ async def test_killed_it_fails_closed_and_comes_back_where_it_was(
     server: Valkey, client: Redis
 ) -> None:
     """`refuse`: no request passes while it is down; what was used up stays used up."""
-    store = RedisRates(client, when_down="refuse", timeout=5.0)
+    store = RedisRates(client, when_down="refuse", timeout=30.0)
     limit = RateLimit(RATE, store)
     await limit.acquire("a")
     await limit.acquire("a")
@@ -56,7 +56,7 @@ async def test_killed_it_fails_closed_and_comes_back_where_it_was(
 
 async def test_killed_it_fails_open_and_comes_back(server: Valkey, client: Redis) -> None:
     """`admit`: every request passes while it is down, counted as unknown, and the limit returns."""
-    store = RedisRates(client, when_down="admit", timeout=5.0)
+    store = RedisRates(client, when_down="admit", timeout=30.0)
     limit = RateLimit(RATE, store)
     assert (await ends(limit, 5)).count("RateLimited") == 2
     await server.kill()

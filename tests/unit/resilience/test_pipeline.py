@@ -9,6 +9,8 @@ import pytest
 
 from loadpath.core.backoff import Backoff
 from loadpath.resilience import (
+    AdaptiveLimit,
+    Aimd,
     BreakerOpen,
     Bulkhead,
     CircuitBreaker,
@@ -20,6 +22,7 @@ from loadpath.resilience import (
     Retry,
     RetryPolicy,
     Stage,
+    TimedOut,
     Timeout,
 )
 from loadpath.resilience.stage import P, T
@@ -86,6 +89,38 @@ async def test_each_try_asks_the_breaker() -> None:
     assert calls == 5
 
 
+async def hang() -> None:
+    """Never answer."""
+    await asyncio.Event().wait()
+
+
+async def test_a_dependency_that_hangs_is_seen_from_inside_a_timeout() -> None:
+    """The timeout is around breaker and limit: what it stops failed, and was dropped."""
+    breaker, limit = CircuitBreaker("b"), AdaptiveLimit(Aimd(initial=10))
+    pipeline = Pipeline(Timeout(0.002), breaker, limit)
+    for _ in range(5):
+        with pytest.raises(TimedOut):
+            await pipeline.call(hang)
+    with pytest.raises(BreakerOpen):
+        await pipeline.call(hang)
+    assert breaker.snapshot().failed == 5
+    assert limit.snapshot().limit < 10
+
+
+async def test_callers_that_go_away_before_the_deadline_say_nothing() -> None:
+    """A cancellation is the dependency's fault only when its time was over."""
+    breaker, limit = CircuitBreaker("b"), AdaptiveLimit(Aimd(initial=10))
+    pipeline = Pipeline(Timeout(60.0), breaker, limit)
+    for _ in range(20):
+        caller = asyncio.create_task(pipeline.call(hang))
+        await asyncio.sleep(0)
+        caller.cancel()
+        await asyncio.wait([caller])
+        assert caller.cancelled()
+    assert breaker.snapshot().calls == 0
+    assert limit.snapshot().limit == 10
+
+
 async def test_cancelled_at_any_moment_nothing_is_left() -> None:
     """Thousands of calls through six stages are cancelled; every place and permit is free."""
     chance, breaker, bulkhead = Random(6), CircuitBreaker("b"), Bulkhead(4, queue=4)
@@ -130,7 +165,7 @@ def test_orders_without_meaning_are_refused() -> None:
     with pytest.raises(ValueError, match="CircuitBreaker would never see an error"):
         Pipeline(breaker, fallback)
     with pytest.raises(ValueError, match="Retry would never see an error"):
-        Pipeline(retry, breaker, fallback)
+        Pipeline(retry, breaker, Fallback(lambda _: None, errors=(KeyError, Exception)))
     with pytest.raises(TypeError, match="is no pattern"):
         Pipeline(answer)  # type: ignore[arg-type] # on purpose
 

@@ -8,6 +8,7 @@ from loadpath.core.clock import Clock, SystemClock
 from loadpath.core.errors import RejectedError
 from loadpath.core.ports import Events
 from loadpath.resilience.adaptive.limits import ConcurrencyLimit, Gradient
+from loadpath.resilience.expiry import ran_out_of_time
 from loadpath.resilience.filters import ErrorFilter, error_test
 from loadpath.resilience.stage import P, Stage, T
 
@@ -57,8 +58,8 @@ class AdaptiveSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 class AdaptiveLimit(Stage):
     """Shed calls beyond a limit that is learned from how calls end. One event loop's.
 
-    What fails otherwise than by `drops`, or is cancelled, teaches nothing: an error that comes fast
-    is no sign of a quick dependency.
+    A call that fails by one of `drops`, or is stopped at its deadline, is a drop. What fails or is
+    cancelled otherwise teaches nothing: an error that comes fast is no sign of a quick dependency.
 
     Args:
         limit: How it learns; None for a `Gradient`.
@@ -101,8 +102,8 @@ class AdaptiveLimit(Stage):
         try:
             result = await function(*args, **kwargs)
             self._learn(started, running, dropped=False)
-        except Exception as error:
-            if self._drops(error):
+        except BaseException as error:
+            if self._drops(error) or ran_out_of_time(error, self._now()):
                 self._learn(started, running, dropped=True)
             raise
         finally:

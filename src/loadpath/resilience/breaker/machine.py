@@ -342,7 +342,7 @@ class BreakerMachine:
         calls, failed, slow = self._shares(now)
         policy = self.policy
         return calls >= minimum and (
-            failed >= policy.failure_rate * calls or slow >= policy.slow_rate * calls
+            failed / calls >= policy.failure_rate or slow / calls >= policy.slow_rate
         )
 
     def _judge(self, now: float) -> None:

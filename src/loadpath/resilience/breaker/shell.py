@@ -14,6 +14,7 @@ from loadpath.resilience.breaker.machine import (
     BreakerSnapshot,
     State,
 )
+from loadpath.resilience.expiry import ran_out_of_time
 from loadpath.resilience.filters import ErrorFilter, error_test
 from loadpath.resilience.stage import P, Stage, T
 
@@ -21,9 +22,10 @@ from loadpath.resilience.stage import P, Stage, T
 class CircuitBreaker(Stage):
     """Stop calling a dependency that fails or is slow; a `core.ports.Guard`.
 
-    A call that raises an error of `failures` failed; any other error is an answer, so it succeeded.
-    One that is cancelled, or raises an error of `ignored`, says nothing, except that a call given
-    up after `slow_after` was slow. One event loop's; nothing is locked during a call.
+    A call that raises an error of `failures` failed, and so did one that was stopped at its
+    deadline. Any other error is an answer, so it succeeded. A call that is cancelled earlier, or
+    raises an error of `ignored`, says nothing, except that one given up after `slow_after` was
+    slow. One event loop's; nothing is locked during a call.
 
     Args:
         name: What errors, events and figures call it.
@@ -145,7 +147,9 @@ class CircuitBreaker(Stage):
 
     def _learn(self, ticket: int, started: float, error: BaseException) -> None:
         machine, now = self._machine, self._now()
-        if not isinstance(error, Exception):
+        if ran_out_of_time(error, now):
+            machine.fail(ticket, started, now)
+        elif not isinstance(error, Exception):
             machine.give_up(ticket, started, now)
         elif self._ignored(error):
             machine.release(ticket)

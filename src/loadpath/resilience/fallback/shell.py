@@ -66,7 +66,8 @@ class Fallback(Stage):
         self._errors = error_test(errors, "errors")
         self._events = events
         self._used = 0
-        self.catches_all = errors in (Exception, BaseException)
+        meant = errors if isinstance(errors, tuple) else (errors,)
+        self.catches_all = Exception in meant or BaseException in meant
         self.name = name
 
     async def call(

@@ -83,8 +83,8 @@ class Hedge(Stage):
     def __init__(
         self,
         delay: float | LatencyPercentile,
-        name: str = "hedge",
         *,
+        name: str = "hedge",
         calls: int = 2,
         budget: RetryBudget | None = None,
         events: Events | None = None,

@@ -76,8 +76,8 @@ class Timeout(Stage):
     def __init__(
         self,
         seconds: float,
-        name: str = "timeout",
         *,
+        name: str = "timeout",
         events: Events | None = None,
         clock: Clock | None = None,
     ) -> None:

@@ -216,6 +216,18 @@ def test_half_of_the_calls_failing_opens_it() -> None:
     assert machine.state == "open"
 
 
+@pytest.mark.parametrize("percent", range(1, 101))
+def test_a_share_means_what_it_says(percent: int) -> None:
+    """Seven failures of a hundred are 0.07, although 0.07 x 100 is above 7 in floats."""
+    policy = BreakerPolicy(
+        window=LastCalls(100), minimum_calls=100, failure_rate=percent / 100, slow_rate=1.0
+    )
+    below, reached = BreakerMachine("b", policy), BreakerMachine("b", policy)
+    drive(below, "S" * (101 - percent) + "F" * (percent - 1))
+    drive(reached, "S" * (100 - percent) + "F" * percent)
+    assert (below.state, reached.state) == ("closed", "open")
+
+
 def test_a_success_never_opens_it() -> None:
     """The minimum may be reached by a success, but only a failure or slowness opens."""
     machine = BreakerMachine("b")

@@ -50,7 +50,7 @@ async def test_a_quick_answer_is_asked_for_once() -> None:
 async def test_the_second_answers_when_the_first_hangs() -> None:
     """The first call has ended when the answer is there, and the listener has heard of it."""
     heard, servers = Heard(), Servers(None, "second")
-    hedge = Hedge(SOON, "h", events=heard)
+    hedge = Hedge(SOON, name="h", events=heard)
     assert await hedge.call(servers) == "second"
     assert servers.running == 0
     assert heard.events == [Hedged(name="h", sent=2, after=SOON)]
@@ -65,7 +65,9 @@ async def test_no_more_are_sent_than_allowed() -> None:
     assert servers.calls == 3
     servers, two = Servers(None, None, "third"), Hedge(SOON)
     caller = asyncio.create_task(two.call(servers))
-    await asyncio.sleep(0.02)
+    while servers.calls < 2:  # noqa: ASYNC110 - the servers' own bookkeeping
+        await asyncio.sleep(SOON)
+    await asyncio.sleep(20 * SOON)
     caller.cancel()
     await asyncio.wait([caller])
     assert caller.cancelled()
@@ -121,9 +123,9 @@ async def test_a_budget_bounds_what_is_sent_again() -> None:
         await asyncio.sleep(0.002)
         return "late"
 
-    for _ in range(20):
+    for _ in range(40):
         assert await hedge.call(late) == "late"
-    assert hedge.snapshot().hedged == 2
+    assert 1 <= hedge.snapshot().hedged <= 4
 
 
 async def test_a_percentile_sends_the_slow_ones_again() -> None:

@@ -39,7 +39,7 @@ async def test_a_late_call_is_stopped_and_in_doubt() -> None:
         finally:
             ended.set()
 
-    timeout = Timeout(0.01, "t", events=heard)
+    timeout = Timeout(0.01, name="t", events=heard)
     with pytest.raises(TimedOut, match=r"no answer in 0\.010 s") as caught:
         await timeout.call(late)
     assert ended.is_set()
