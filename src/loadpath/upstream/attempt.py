@@ -3,6 +3,7 @@
 from loadpath.balance import Failure, Pick
 from loadpath.core.clock import Clock
 from loadpath.http import ConnectionPool
+from loadpath.resilience.expiry import ran_out_of_time
 from loadpath.upstream.door import Door
 from loadpath.upstream.verdict import blame, blame_status
 
@@ -44,14 +45,18 @@ class Attempt:
             self._fail(failure, f"answered {self.status}")
 
     def failed(self, error: BaseException) -> None:
-        """Settle: the attempt ended in an error, which may say something about the endpoint."""
-        failure = blame(error) if isinstance(error, Exception) else None
-        if failure is None:
-            self.give_up()
-        else:
-            self._fail(failure, str(error))
+        """Settle: the attempt ended in an error, which may say something about the endpoint.
 
-    def give_up(self) -> None:
+        A cancellation says nothing, unless it came because the deadline of the caller has passed.
+        """
+        if ran_out_of_time(error, self._clock.monotonic()):
+            self._fail("local", "it did not answer before the deadline")
+        elif (failure := blame(error)) is not None:
+            self._fail(failure, str(error))
+        else:
+            self._give_up()
+
+    def _give_up(self) -> None:
         """Settle: the attempt says nothing about the endpoint, unless it had been slow."""
         if self._pick.finished:
             return

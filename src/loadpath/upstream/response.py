@@ -137,8 +137,8 @@ class Response:
         except BodyTooLargeError:
             self._end()
             raise
-        except asyncio.CancelledError:
-            self._give_up()
+        except asyncio.CancelledError as error:
+            self._give_up(error)
             raise
         self._end()
         return body
@@ -153,8 +153,8 @@ class Response:
             piece = await self._answer.read_some()
         except BodyLostError as error:
             raise self._broken(error) from error
-        except asyncio.CancelledError:
-            self._give_up()
+        except asyncio.CancelledError as error:
+            self._give_up(error)
             raise
         if self._answer.done:
             self._end()
@@ -185,10 +185,10 @@ class Response:
         if self._leave():
             self._attempt.answered()
 
-    def _give_up(self) -> None:
+    def _give_up(self, error: asyncio.CancelledError) -> None:
         """Settle: the caller was cancelled while it waited for more."""
         if self._leave():
-            self._attempt.give_up()
+            self._attempt.failed(error)
 
     def _broken(self, error: BodyLostError) -> UpstreamError:
         """Settle, and return what the reader is told."""
