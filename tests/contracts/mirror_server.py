@@ -52,7 +52,7 @@ def _answer(head: RequestHead, body: bytes) -> bytes:
             method=head.method.decode(),
             path=head.path.decode(),
             body=body.decode(),
-            fields={name.decode(): value.decode() for name, value in head.index.items()},
+            fields={name.decode(): value.decode("latin-1") for name, value in head.index.items()},
         )
     )
     way = head.path.partition(b"?")[0]

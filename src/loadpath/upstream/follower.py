@@ -53,8 +53,6 @@ class Follower:
         self.problem = ""
 
     async def __aenter__(self) -> Self:
-        if self._task is not None:
-            raise RuntimeError(f"{self._name} runs already: make another one")
         self._task = asyncio.create_task(self._follow())
         try:
             await self._first_set()

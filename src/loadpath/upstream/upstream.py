@@ -129,9 +129,12 @@ class Upstream:
             pool=self._pool,
             events=events,
         )
-        self._running = AsyncExitStack()
+        self._running: AsyncExitStack | None = None
 
     async def __aenter__(self) -> Self:
+        if self._running is not None:
+            raise RuntimeError(f"{self.name} runs already, or did: make another one")
+        self._running = AsyncExitStack()
         async with AsyncExitStack() as stack:
             if self._own_pool:
                 await stack.enter_async_context(self._pool)
@@ -147,7 +150,8 @@ class Upstream:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._running.aclose()
+        if self._running is not None:
+            await self._running.aclose()
 
     async def request(
         self,

@@ -4,9 +4,9 @@ Source: RFC 9110 section 9.2.2 (what may be repeated); Envoy's outlier detection
 or none, counts against the endpoint; what never left us does not).
 """
 
-from loadpath.balance import Failure
+from loadpath.balance.outlier import Failure
 from loadpath.core.errors import InDoubtError, RejectedError
-from loadpath.http import (
+from loadpath.http.errors import (
     BodyLostError,
     ConnectError,
     ResponseInvalidError,

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from loadpath.balance import Endpoint, EndpointSet
+from loadpath.balance.endpoint import Endpoint, EndpointSet
 from loadpath.upstream.errors import ResolveError
 
 

@@ -6,7 +6,7 @@ Source: RFC 2782 (SRV: priority, weight, the target `.`), RFC 1035 (time to live
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from loadpath.balance import Endpoint, EndpointSet
+from loadpath.balance.endpoint import Endpoint, EndpointSet
 
 LARGEST_WEIGHT = 256
 NOT_OFFERED = "."

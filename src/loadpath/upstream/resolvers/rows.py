@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from loadpath.balance import Endpoint, EndpointSet
+from loadpath.balance.endpoint import Endpoint, EndpointSet
 from loadpath.upstream.errors import ResolveError
 from loadpath.upstream.resolvers.document import EndpointTable, endpoint_set
 
