@@ -18,6 +18,7 @@ from contextlib import (
     contextmanager,
 )
 from statistics import median
+from typing import Any
 
 import aiohttp
 import httpx
@@ -112,64 +113,45 @@ def _compared(cost: dict[str, float], at_once: int) -> list[Result]:
 
 
 @asynccontextmanager
-async def own_httpx(urls: list[str]) -> AsyncIterator[Ask]:
+async def getting(module: Any, url: str, **given: Any) -> AsyncIterator[Ask]:
+    """Ask with a client of httpx or httpx2."""
+    async with module.AsyncClient(base_url=url, timeout=60.0, **given) as client:
+
+        async def ask() -> bytes:
+            content: bytes = (await client.get("/")).content
+            return content
+
+        yield ask
+
+
+def own_httpx(urls: list[str]) -> AbstractAsyncContextManager[Ask]:
     """Ask with httpx as it comes."""
-    async with httpx.AsyncClient(base_url=urls[0], timeout=60.0) as client:
-
-        async def ask() -> bytes:
-            return (await client.get("/")).content
-
-        yield ask
+    return getting(httpx, urls[0])
 
 
-@asynccontextmanager
-async def our_httpx(urls: list[str]) -> AsyncIterator[Ask]:
+def our_httpx(urls: list[str]) -> AbstractAsyncContextManager[Ask]:
     """Ask with httpx over our transport."""
-    transport = HttpxTransport()
-    async with httpx.AsyncClient(base_url=urls[0], timeout=60.0, transport=transport) as client:
-
-        async def ask() -> bytes:
-            return (await client.get("/")).content
-
-        yield ask
+    return getting(httpx, urls[0], transport=HttpxTransport())
 
 
 @asynccontextmanager
 async def balanced_httpx(urls: list[str]) -> AsyncIterator[Ask]:
     """Ask with httpx over an upstream."""
-    async with Upstream("orders", addresses(urls)) as upstream:
-        transport = HttpxTransport(upstream)
-        async with httpx.AsyncClient(
-            base_url="http://orders", timeout=60.0, transport=transport
-        ) as client:
-
-            async def ask() -> bytes:
-                return (await client.get("/")).content
-
-            yield ask
+    async with (
+        Upstream("orders", addresses(urls)) as upstream,
+        getting(httpx, "http://orders", transport=HttpxTransport(upstream)) as ask,
+    ):
+        yield ask
 
 
-@asynccontextmanager
-async def own_httpx2(urls: list[str]) -> AsyncIterator[Ask]:
+def own_httpx2(urls: list[str]) -> AbstractAsyncContextManager[Ask]:
     """Ask with httpx2 as it comes."""
-    async with httpx2.AsyncClient(base_url=urls[0], timeout=60.0) as client:
-
-        async def ask() -> bytes:
-            return (await client.get("/")).content
-
-        yield ask
+    return getting(httpx2, urls[0])
 
 
-@asynccontextmanager
-async def our_httpx2(urls: list[str]) -> AsyncIterator[Ask]:
+def our_httpx2(urls: list[str]) -> AbstractAsyncContextManager[Ask]:
     """Ask with httpx2 over our transport."""
-    transport = Httpx2Transport()
-    async with httpx2.AsyncClient(base_url=urls[0], timeout=60.0, transport=transport) as client:
-
-        async def ask() -> bytes:
-            return (await client.get("/")).content
-
-        yield ask
+    return getting(httpx2, urls[0], transport=Httpx2Transport())
 
 
 @asynccontextmanager

@@ -1,7 +1,7 @@
 """One call on its way: what it asks, where it was tried, and how it may be tried again."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from dataclasses import replace
 from math import inf
 from time import time
@@ -47,11 +47,13 @@ class Call(ABC, Generic[T]):
         attempts: How often it was tried.
         address: Where it was tried last.
         sent: Whether an endpoint may have acted.
+        begun: Whether a body in pieces was begun, which can be read once only.
     """
 
     __slots__ = (
         "address",
         "attempts",
+        "begun",
         "cookie",
         "deadline",
         "key",
@@ -76,6 +78,7 @@ class Call(ABC, Generic[T]):
         self.attempts = 0
         self.address: str | None = None
         self.sent = False
+        self.begun = False
 
     def try_at(self, door: Door) -> None:
         """Note that an attempt begins."""
@@ -119,6 +122,8 @@ class HttpCall(Call[Response]):
         deadline: float,
     ) -> None:
         super().__init__(repeatable=repeatable, key=key, cookie=cookie, deadline=deadline)
+        if not (request.body is None or isinstance(request.body, bytes)):
+            request = msgspec.structs.replace(request, body=_Pieces(self, request.body))
         self._request = request
         self._pool = pool
         self._timeouts = timeouts
@@ -136,6 +141,18 @@ class HttpCall(Call[Response]):
         """Return what the `Retry-After` field says."""
         value = answer.get(b"retry-after")
         return asked_wait(None if value is None else value.decode("latin-1"))
+
+
+class _Pieces:
+    """Be a body in pieces that tells its call when it is begun."""
+
+    def __init__(self, call: HttpCall, body: AsyncIterable[bytes]) -> None:
+        self._call = call
+        self._body = body
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        self._call.begun = True
+        return aiter(self._body)
 
 
 def asked_wait(value: str | None) -> float | None:

@@ -240,7 +240,7 @@ class Dispatch:
         avoid = [*call.tried, *shut]
         while True:
             pick = self._balancer.pick(key=call.key, cookie=call.cookie, exclude=avoid)
-            door = self._doors[pick.endpoint.address]
+            door = self._doors.of(pick.endpoint)
             try:
                 ticket = 0 if door.breaker is None else door.breaker.enter(now)
             except BreakerOpen:
@@ -270,7 +270,7 @@ class Dispatch:
     # What follows.
 
     def _note_failure(self, call: Call[T], attempt: Attempt, error: BaseException) -> None:
-        if isinstance(error, InDoubtError) or not isinstance(error, Exception):
+        if call.begun or isinstance(error, InDoubtError):
             call.sent = True
         if self._events is not None and isinstance(error, Exception):
             self._events.emit(
@@ -307,7 +307,7 @@ class Dispatch:
         another, now = self._another_is_left(call), self._now()
         wait = self._retry.next_wait(
             call.attempts,
-            safe=call.repeatable or isinstance(outcome, RejectedError),
+            safe=not call.begun and (call.repeatable or isinstance(outcome, RejectedError)),
             retry_after=None if another else _asked_wait(call, outcome),
             remaining=call.deadline - now,
             random=self._random,

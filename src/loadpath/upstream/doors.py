@@ -43,6 +43,13 @@ class Doors:
     def __getitem__(self, address: str) -> Door:
         return self._by_address[address]
 
+    def of(self, endpoint: Endpoint) -> Door:
+        """Return an endpoint's door, also when somebody else swapped it into the balancer."""
+        door = self._by_address.get(endpoint.address)
+        if door is None:
+            door = self._by_address[endpoint.address] = self._door(endpoint)
+        return door
+
     def __len__(self) -> int:
         return len(self._by_address)
 
@@ -54,18 +61,20 @@ class Doors:
 
         Returns:
             The doors that are gone.
+
+        Raises:
+            ValueError: A host is none that can be connected to; the old set stays.
         """
-        gone = [door for address, door in self._by_address.items() if address not in endpoints]
+        old = self._by_address
+        self._by_address = {
+            each.address: old.get(each.address) or self._door(each) for each in endpoints
+        }
+        for endpoint in endpoints:
+            self._by_address[endpoint.address].endpoint = endpoint
+        gone = [door for address, door in old.items() if address not in endpoints]
         for door in gone:
             door.gone = True
-            del self._by_address[door.address]
             self._shut.pop(door.address, None)
-        for endpoint in endpoints:
-            known = self._by_address.get(endpoint.address)
-            if known is None:
-                self._by_address[endpoint.address] = self._door(endpoint)
-            else:
-                known.endpoint = endpoint
         return gone
 
     def shut(self, now: float) -> list[Endpoint]:

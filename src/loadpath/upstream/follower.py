@@ -97,14 +97,19 @@ class Follower:
             self._complain(failure)
 
     def _take(self, endpoints: EndpointSet) -> None:
-        self.problem = ""
-        self._looked.set()
         if endpoints == self._balancer.endpoints and len(self._doors) == len(endpoints):
+            self._succeed()
+            return
+        try:
+            gone = self._doors.follow(endpoints)
+        except ValueError as error:
+            self._complain(ResolveError(f"{self._name}: {error}"))
             return
         swap = self._balancer.swap(endpoints)
-        for door in self._doors.follow(endpoints):
+        for door in gone:
             if not door.attempts:
                 self._pool.evict(door.origin)
+        self._succeed()
         if self._events is not None:
             self._events.emit(
                 EndpointsChanged(
@@ -114,6 +119,10 @@ class Follower:
                     total=len(endpoints),
                 )
             )
+
+    def _succeed(self) -> None:
+        self.problem = ""
+        self._looked.set()
 
     def _complain(self, failure: ResolveError) -> None:
         if not self._looked.is_set():

@@ -160,10 +160,14 @@ class Response:
             self._end()
         return piece
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Give the body piece by piece; leaving the loop early needs a `close`."""
-        while piece := await self.read_some():
-            yield piece
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        piece = await self.read_some()
+        if not piece:
+            raise StopAsyncIteration
+        return piece
 
     def close(self) -> None:
         """Give up what has not come yet; its connection is closed with it."""

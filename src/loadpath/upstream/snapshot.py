@@ -80,7 +80,8 @@ class UpstreamSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 
 def endpoint_snapshots(balancer: Balancer, doors: Doors) -> tuple[EndpointSnapshot, ...]:
     """Return every endpoint's figures."""
-    return tuple(_one(stats, doors[stats.address]) for stats in balancer.get_server_stats())
+    stats = zip(balancer.get_server_stats(), balancer.endpoints, strict=True)
+    return tuple(_one(each, doors.of(endpoint)) for each, endpoint in stats)
 
 
 def _one(stats: ServerStats, door: Door) -> EndpointSnapshot:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from contextlib import ExitStack
 
 import pytest
@@ -272,3 +273,37 @@ class InOrder:
         del now, key
         left = [each for each in self.members if each not in avoid]  # type: ignore[operator] # same
         return (left or self.members)[0]
+
+
+async def test_a_body_in_pieces_is_read_once() -> None:
+    """Refused before it was begun it goes on to the next endpoint; once begun it is in doubt."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"one"
+
+    async def breaking() -> AsyncIterator[bytes]:
+        yield b"one"
+        raise RejectedError("a call of the body's own was refused")
+
+    with refusing() as nobody:
+        async with (
+            served(Endpoint()) as addresses,
+            Upstream("orders", [nobody, *addresses], retry=SOON) as upstream,
+        ):
+            for _ in range(6):
+                async with upstream.stream("PUT", "/", body=pieces()) as response:
+                    assert response.status == 200
+    ill = Endpoint(b"", then="close")
+    async with (
+        served(ill, Endpoint(b"", then="hang")) as addresses,
+        Upstream("orders", addresses[:1], retry=SOON) as upstream,
+    ):
+        with pytest.raises(UpstreamInDoubtError) as caught:
+            await upstream.stream("PUT", "/", body=pieces()).__aenter__()
+        assert caught.value.attempts == ill.asked == 1
+        upstream.balancer.swap(addresses[1:])
+        with pytest.raises(UpstreamInDoubtError) as caught:
+            await upstream.stream("PUT", "/", body=breaking()).__aenter__()
+        assert caught.value.attempts == 1
+        assert upstream.snapshot().endpoints[0].failures == 0
+        assert_nothing_held(upstream)

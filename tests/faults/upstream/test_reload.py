@@ -215,3 +215,16 @@ class Heard:
     def emit(self, event: object) -> None:
         """Keep one."""
         self.events.append(event)
+
+
+async def test_a_set_that_cannot_be_connected_to_is_refused() -> None:
+    """A host that no connection can name is a reason; the old set stays, and the next one comes."""
+    async with served(Endpoint(), Endpoint()) as addresses:
+        resolver = Handed(addresses[:1])
+        async with Upstream("orders", resolver) as upstream:
+            resolver.hand(["a[b:1"])
+            await until(lambda: bool(upstream.snapshot().problem))
+            assert (await upstream.request("GET", "/")).endpoint == addresses[0]
+            resolver.hand(addresses[1:])
+            await until(lambda: not upstream.snapshot().problem)
+            assert (await upstream.request("GET", "/")).endpoint == addresses[1]

@@ -5,6 +5,7 @@ than `ceiling`. An answer that fails or is empty changes nothing: the last good 
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from math import inf
 from typing import Any
@@ -78,22 +79,46 @@ class _Asker:
                 return [], inf
 
 
-class _Bounds:
-    """Bound how soon and how late a name is asked again."""
+class _NameResolver(ABC):
+    """Ask for a name again and again.
 
-    def __init__(self, floor: float, ceiling: float) -> None:
+    Args:
+        name: The name.
+        client: Resolver of dnspython that is asked; None for the system's servers.
+        floor: How soon a name is asked again at the earliest (s).
+        ceiling: How soon at the latest (s).
+    """
+
+    def __init__(self, name: str, *, client: Client | None, floor: float, ceiling: float) -> None:
+        if not name:
+            raise ValueError("name must not be empty")
+        self._name = name
+        self._client = client
         self._floor = checked_wait("floor", floor)
         self._ceiling = checked_wait("ceiling", ceiling)
         if floor > ceiling:
             raise ValueError(f"floor must be at most ceiling, not {floor} and {ceiling}")
-        self.retry = self.wait(RETRY)
 
-    def wait(self, ttl: float) -> float:
-        """Return when to ask again (s)."""
+    async def watch(self) -> Stream:
+        """Give the set of the name, then each one that it becomes."""
+        asker = _Asker(self._client)
+
+        async def look() -> Found:
+            found, ttl = await self._look(asker)
+            return found, self._wait(ttl)
+
+        async for found in poll(f"DNS {self._name}", look, retry=self._wait(RETRY)):
+            yield found
+
+    @abstractmethod
+    async def _look(self, asker: _Asker) -> Found:
+        """Return the set, and its time to live (s)."""
+
+    def _wait(self, ttl: float) -> float:
         return wait(ttl, floor=self._floor, ceiling=self._ceiling)
 
 
-class DnsResolver:
+class DnsResolver(_NameResolver):
     """Give the addresses that a name has, whenever they change.
 
     Args:
@@ -113,26 +138,15 @@ class DnsResolver:
         floor: float = 1.0,
         ceiling: float = 300.0,
     ) -> None:
-        if not name:
-            raise ValueError("name must not be empty")
-        self._name = name
+        super().__init__(name, client=client, floor=floor, ceiling=ceiling)
         self._port = port
-        self._client = client
-        self._bounds = _Bounds(floor, ceiling)
 
-    async def watch(self) -> Stream:
-        """Give the set of the name, then each one that it becomes."""
-        asker = _Asker(self._client)
-
-        async def look() -> Found:
-            addresses, ttl = await asker.addresses(self._name)
-            return from_addresses(addresses, self._port), self._bounds.wait(ttl)
-
-        async for found in poll(f"DNS {self._name}", look, retry=self._bounds.retry):
-            yield found
+    async def _look(self, asker: _Asker) -> Found:
+        addresses, ttl = await asker.addresses(self._name)
+        return from_addresses(addresses, self._port), ttl
 
 
-class SrvResolver:
+class SrvResolver(_NameResolver):
     """Give what the SRV records of a name offer, whenever that changes.
 
     The targets are resolved too; weight and priority become the endpoints'.
@@ -152,26 +166,14 @@ class SrvResolver:
         floor: float = 1.0,
         ceiling: float = 300.0,
     ) -> None:
-        if not name:
-            raise ValueError("name must not be empty")
-        self._name = name
-        self._client = client
-        self._bounds = _Bounds(floor, ceiling)
+        super().__init__(name, client=client, floor=floor, ceiling=ceiling)
 
-    async def watch(self) -> Stream:
-        """Give the set of the name, then each one that it becomes."""
-        asker = _Asker(self._client)
-
-        async def look() -> Found:
-            answer = await asker.records(self._name, "SRV")
-            records = [_srv(record) for record in answer.rrset or ()]
-            targets = await asker.targets(each.target for each in records)
-            found = from_services(records, {name: known for name, (known, _) in targets.items()})
-            ttl = min([_ttl(answer), *(least for _, least in targets.values())])
-            return found, self._bounds.wait(ttl)
-
-        async for found in poll(f"DNS {self._name}", look, retry=self._bounds.retry):
-            yield found
+    async def _look(self, asker: _Asker) -> Found:
+        answer = await asker.records(self._name, "SRV")
+        records = [_srv(record) for record in answer.rrset or ()]
+        targets = await asker.targets(each.target for each in records)
+        found = from_services(records, {name: known for name, (known, _) in targets.items()})
+        return found, min([_ttl(answer), *(least for _, least in targets.values())])
 
 
 def _srv(record: Any) -> Srv:
