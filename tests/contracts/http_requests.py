@@ -171,6 +171,10 @@ REQUEST_LINES = [
         (400,),
     ),
     Case(
+        "TRACE has no body", "S9.3.8", head(b"Content-Length: 5", first=b"TRACE / HTTP/1.1"), (400,)
+    ),
+    Case("a request that goes on is waited for", "2.2", b"GET / HTTP/1.1\r\nHost: a\r\n\r", ()),
+    Case(
         "host and port are for CONNECT only",
         "3.2.3",
         head(first=b"GET example.com:80 HTTP/1.1"),

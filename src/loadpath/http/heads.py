@@ -113,15 +113,18 @@ def parse_request_head(data: bytes, start: int, end: int, limits: Limits = LIMIT
     fields = read_fields(data, body, end, limits.fields)
     index = index_of(fields)
     host = _host(index, minor)
+    length = request_length(index, minor)
     if method == b"CONNECT":
         raise _bad_target(target)
+    if length and method == b"TRACE":
+        raise ProtocolError("a TRACE request may not have a body")
     return RequestHead(
         method,
         target,
         minor,
         fields,
         index,
-        request_length(index, minor),
+        length,
         _keep_alive(index, minor),
         host,
         target,
@@ -206,8 +209,8 @@ def _parse_other_form(data: bytes, start: int, end: int, limits: Limits) -> Requ
 
 def _other_length(method: bytes, index: dict[bytes, bytes], minor: int) -> int:
     length = request_length(index, minor)
-    if length and method == b"CONNECT":
-        raise ProtocolError("a CONNECT request may not have a body")
+    if length and method in (b"CONNECT", b"TRACE"):
+        raise ProtocolError(f"a {method.decode()} request may not have a body")
     return length
 
 

@@ -42,6 +42,18 @@ async def rounds_of(steps: int) -> None:
 @pytest.mark.parametrize("seed", range(4))
 async def test_cancelled_anywhere(seed: int) -> None:
     """A thousand callers a seed share four places; most are cancelled after a few turns."""
+    await storm(seed)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(100, 3_100))
+async def test_cancelled_anywhere_for_long(seed: int) -> None:
+    """The same with three million callers."""
+    await storm(seed)
+
+
+async def storm(seed: int) -> None:
+    """Let callers ask and be cancelled; no answer goes astray, nothing is left."""
     random = Random(seed)
     before = asyncio.all_tasks()
     async with echoing() as origin:
