@@ -2,11 +2,19 @@
 
 LoadpathError
 ├── InDoubtError
+│   ├── http.errors.ResponseInvalidError (ValueError)
+│   ├── http.errors.ResponseLostError (ConnectionError)
+│   ├── http.errors.ResponseTimeoutError (TimeoutError)
 │   ├── resilience.timeout.shell.TimedOut (TimeoutError)
 │   └── systems.timeline.load.client.AnswerLostError (ConnectionError)
 ├── RejectedError
 │   ├── balance.balancer.NoEndpointError (ConnectionError)
 │   ├── core.ids.ClockWentBack (RuntimeError)
+│   ├── http.errors.ConnectError (ConnectionError)
+│   │   └── http.errors.ConnectTimeoutError (TimeoutError)
+│   ├── http.errors.PoolClosedError (RuntimeError)
+│   ├── http.errors.PoolFullError (RuntimeError)
+│   ├── http.errors.PoolTimeoutError (TimeoutError)
 │   ├── resilience.adaptive.shell.Overloaded (RuntimeError)
 │   ├── resilience.breaker.machine.BreakerOpen (ConnectionError)
 │   ├── resilience.bulkhead.shell.BulkheadFull (RuntimeError)
@@ -21,6 +29,11 @@ LoadpathError
 ├── cli.entry.StoppedError
 ├── cli.entry.UsageError (ValueError)
 ├── core.settings.SettingsError (ValueError)
+├── http.errors.BodyLostError (ConnectionError)
+│   └── http.errors.BodyTimeoutError (TimeoutError)
+├── http.errors.BodyTooLargeError (ValueError)
+├── http.errors.ProtocolError (ValueError)
+│   └── http.errors.TruncatedError (EOFError)
 ├── local.errors.ExtraMissingError (ImportError)
 ├── local.errors.ServerError (RuntimeError)
 │   ├── local.errors.FolderError (OSError)
@@ -50,7 +63,16 @@ LoadpathError
 │   │   ├── systems.timeline.record.postgres.NameTakenError
 │   │   └── systems.timeline.record.postgres.UnknownAuthorError
 │   └── systems.timeline.record.postgres.RecordUnavailableError (RejectedError, ConnectionError)
-└── systems.timeline.service.ServiceFailedError (RuntimeError)
+├── systems.timeline.service.ServiceFailedError (RuntimeError)
+├── upstream.errors.ExtraMissingError (ImportError)
+├── upstream.errors.ResolveError (ValueError)
+└── upstream.errors.UpstreamError
+    ├── upstream.errors.UpstreamFailedError (ConnectionError)
+    │   └── upstream.errors.UpstreamFailedTimeoutError (TimeoutError)
+    ├── upstream.errors.UpstreamInDoubtError (InDoubtError, ConnectionError)
+    │   └── upstream.errors.UpstreamInDoubtTimeoutError (TimeoutError)
+    └── upstream.errors.UpstreamUnavailableError (RejectedError, ConnectionError)
+        └── upstream.errors.UpstreamUnavailableTimeoutError (TimeoutError)
 
 Each leaf lives beside what raises it (its module is drawn without `loadpath.`) and also inherits
 the builtin or driver class that a caller already catches, drawn in brackets. Rejected (not tried),

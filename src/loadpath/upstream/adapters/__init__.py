@@ -1,0 +1,1 @@
+"""The call path behind other clients' seams: httpx, httpx2, aiohttp."""
