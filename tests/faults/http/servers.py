@@ -147,6 +147,7 @@ async def echoing() -> AsyncIterator[Origin]:
     finally:
         server.close()
         await server.wait_closed()
+        await none_open()
 
 
 async def eventually(holds: Callable[[], bool], *, within: float = 10.0) -> None:

@@ -79,7 +79,7 @@ async def storm(seed: int) -> None:
             await ask(pool, origin, Random(5), 1)  # the pool works on
         assert pool.snapshot().connections == 0
         await none_open()
-    assert asyncio.all_tasks() == before
+    assert asyncio.all_tasks() <= before
 
 
 @pytest.mark.parametrize("kept", [True, False], ids=["kept", "new"])

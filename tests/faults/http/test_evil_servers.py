@@ -55,7 +55,7 @@ async def pool() -> AsyncIterator[ConnectionPool]:
         assert shot.connections == shot.idle
         assert shot.waiting == 0
     assert pool.snapshot().connections == 0
-    assert others() == tasks
+    assert others() <= tasks
 
 
 async def test_refused(pool: ConnectionPool) -> None:

@@ -7,7 +7,7 @@ import pytest
 import uvloop
 
 from loadpath.http import ConnectionPool, Origin, PoolLimits, Request, Timeouts
-from tests.faults.http.servers import Echo, echoing, eventually
+from tests.faults.http.servers import Echo, echoing, none_open
 
 
 async def ask_everything() -> None:
@@ -39,7 +39,6 @@ async def test_on_uvloop() -> None:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(ask_everything())
 
-    await eventually(lambda: Echo.open_connections == 0)
     await asyncio.to_thread(run)
 
 
@@ -62,6 +61,7 @@ async def test_over_ipv6() -> None:
         assert await (await pool.request(origin, Request(b"GET", b"/six"))).read() == b"/six"
     server.close()
     await server.wait_closed()
+    await none_open()
 
 
 async def test_by_name() -> None:

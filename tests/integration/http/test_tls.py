@@ -44,6 +44,7 @@ async def echoing_over_tls(context: ssl.SSLContext) -> AsyncIterator[Origin]:
     finally:
         server.close()
         await server.wait_closed()
+        await none_open()
 
 
 async def test_a_trusted_server_is_asked(authority: Authority) -> None:
