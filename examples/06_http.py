@@ -1,4 +1,4 @@
-"""Strict HTTP/1.1 and a pooled raw client: `python examples/05_http.py`.
+"""Strict HTTP/1.1 and a pooled raw client: `python examples/06_http.py`.
 
 Two requests that two readers would take apart differently are refused; a real nginx is asked over
 kept connections, restarted under way, and one caller in three is cancelled, without a trace.

@@ -1,4 +1,4 @@
-"""One service of three servers, called as one: `python examples/11_upstream.py`.
+"""One service of three servers, called as one: `python examples/08_upstream.py`.
 
 The servers are named in a file that changes while calls go on; one of them fails, one is taken
 away. No call fails. Then httpx takes the same way.

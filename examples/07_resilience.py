@@ -1,6 +1,6 @@
 """A dependency that goes down, and what each pattern makes of it.
 
-`python examples/10_resilience.py` starts a small server on loopback, breaks it, brings it back, and
+`python examples/07_resilience.py` starts a small server on loopback, breaks it, brings it back, and
 prints what its callers see: first without anything, then through a pipeline of patterns.
 """
 
