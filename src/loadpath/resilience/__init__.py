@@ -29,6 +29,7 @@ from loadpath.resilience.bulkhead.shell import (
     BulkheadFull,
     BulkheadRejected,
     BulkheadSnapshot,
+    Place,
 )
 from loadpath.resilience.deadline import HEADER, Deadline, DeadlinePassed
 from loadpath.resilience.fallback.shell import Fallback, FallbackSnapshot, FellBack
@@ -88,6 +89,7 @@ __all__ = [
     "Permit",
     "Pipeline",
     "PipelineSnapshot",
+    "Place",
     "Rate",
     "RateLimit",
     "RateLimitSnapshot",

@@ -22,6 +22,7 @@ from loadpath.resilience import (
     GaveUp,
     GiveUp,
     Hedge,
+    Place,
     RetryBudget,
     Retrying,
     RetryPolicy,
@@ -31,7 +32,6 @@ from loadpath.upstream.call import Call, T
 from loadpath.upstream.doors import Doors
 from loadpath.upstream.errors import call_error
 from loadpath.upstream.events import AttemptFailed
-from loadpath.upstream.place import Place
 from loadpath.upstream.verdict import REPEATED_STATUSES, is_ours
 
 _NOBODY = (NoEndpointError, BreakerOpen, DeadlinePassed)

@@ -22,6 +22,7 @@ from loadpath.resilience import (
     Bulkhead,
     Deadline,
     Hedge,
+    Place,
     RetryBudget,
     RetryPolicy,
 )
@@ -30,7 +31,7 @@ from loadpath.upstream.dispatch import Answered, Dispatch
 from loadpath.upstream.doors import Doors
 from loadpath.upstream.errors import call_error
 from loadpath.upstream.follower import Follower
-from loadpath.upstream.place import Place, take_place
+from loadpath.upstream.place import take_place
 from loadpath.upstream.resolvers.resolver import Resolver
 from loadpath.upstream.resolvers.static import StaticResolver
 from loadpath.upstream.response import MOST_READ, Answer, Field, Response

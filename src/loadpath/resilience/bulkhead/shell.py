@@ -103,6 +103,16 @@ class Bulkhead(Stage):
         finally:
             self._leave()
 
+    async def acquire(self) -> "Place":
+        """Return a place that is left by hand: for a call that ends elsewhere than it begins.
+
+        Raises:
+            BulkheadFull: It must not be tried.
+        """
+        if not self._places.take():
+            await self._wait()
+        return Place(self._leave)
+
     async def __aenter__(self) -> Self:
         if not self._places.take():
             await self._wait()
@@ -162,6 +172,21 @@ class Bulkhead(Stage):
                 BulkheadRejected(name=self.name, running=places.taken, waiting=places.waiting)
             )
         return BulkheadFull(self.name, why)
+
+
+class Place:
+    """Hold a place of a bulkhead until it is left, exactly once; made by `Bulkhead.acquire`."""
+
+    __slots__ = ("_leave",)
+
+    def __init__(self, leave: Callable[[], None]) -> None:
+        self._leave: Callable[[], None] | None = leave
+
+    def leave(self) -> None:
+        """Give the place back; a second time does nothing."""
+        leave, self._leave = self._leave, None
+        if leave is not None:
+            leave()
 
 
 def _is_given(waiter: "asyncio.Future[None]") -> bool:

@@ -141,3 +141,17 @@ def test_a_wait_without_meaning_is_refused() -> None:
     """The error names the argument and what to use."""
     with pytest.raises(ValueError, match="max_wait must be above 0 s, not 0: queue=0"):
         Bulkhead(1, max_wait=0)
+
+
+async def test_an_acquired_place_is_left_once() -> None:
+    """Leaving twice gives no second place away, and the next in line gets the first."""
+    bulkhead = Bulkhead(1, queue=1)
+    place = await bulkhead.acquire()
+    waiting = asyncio.create_task(bulkhead.acquire())
+    await asyncio.sleep(0)
+    with pytest.raises(BulkheadFull):
+        await bulkhead.acquire()
+    place.leave()
+    place.leave()
+    (await waiting).leave()
+    assert bulkhead.snapshot().running == 0
