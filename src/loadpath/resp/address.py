@@ -56,15 +56,15 @@ class Address:
             ValueError: It is no such address.
         """
         parts = urlsplit(url)
-        scheme = parts.scheme.removeprefix("valkey").removeprefix("redis")
         username, password = _credentials(parts)
         if parts.scheme == "unix":
             return cls(path=parts.path, username=username, password=password)
-        if scheme not in ("", "s") or parts.scheme in ("", "s"):
+        secure = _SECURE.get(parts.scheme)
+        if secure is None:
             raise ValueError(
-                f"url must begin with redis://, rediss:// or unix://: {parts.scheme!r}"
+                f"url begins with redis://, rediss:// or unix://, not {parts.scheme!r}"
             )
-        if scheme == "" and tls is not None:
+        if tls is not None and not secure:
             raise ValueError("url must begin with rediss:// for TLS")
         return cls(
             host=parts.hostname or "127.0.0.1",
