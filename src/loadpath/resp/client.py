@@ -110,7 +110,12 @@ class RespClient:
         if not self._open:
             raise _not_open()
         reply: asyncio.Future[Reply] = self._loop.create_future()
-        self._put(payload, reply)
+        connection = self._connection
+        # The same as `_put`, without its price: this is the way of every command.
+        if connection is not None and connection.has_room and not self._waiting:
+            connection.send(payload, reply)
+        else:
+            self._wait(payload, reply)
         return reply
 
     async def execute_many(self, commands: Sequence[Sequence[Argument]]) -> list[Reply]:
