@@ -1,0 +1,100 @@
+"""A holder never believes longer than the store grants."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loadpath.lock import Lease
+from loadpath.lock.lease import DRIFT
+
+seconds = st.floats(0.0, 100.0)
+
+
+@given(ttl=st.floats(0.1, 100), asked=seconds, transit=seconds, back=seconds)
+def test_belief_ends_before_the_store_does(
+    ttl: float, asked: float, transit: float, back: float
+) -> None:
+    """However long question and answer travelled, even on a store whose clock is 1 % fast."""
+    lease = Lease(ttl)
+    lease.ask(asked)
+    granted_at, now = asked + transit, asked + transit + back
+    lease.grant(7, now)
+    store_ends = granted_at + ttl * (1 - DRIFT)
+    assert lease.expires <= store_ends
+    assert lease.check(now) == (now < lease.expires)
+    assert lease.state == ("held" if now < lease.expires else "lost")
+    assert lease.token == 7
+
+
+@given(ttl=st.floats(1, 100), renewals=st.lists(st.tuples(st.floats(0, 0.9), st.floats(0, 0.09))))
+def test_renewals_lengthen_and_a_late_answer_shortens_nothing(
+    ttl: float, renewals: list[tuple[float, float]]
+) -> None:
+    """Each counts from its own question."""
+    lease = Lease(ttl)
+    lease.ask(0.0)
+    lease.grant(1, 0.0)
+    now = 0.0
+    for after, took in renewals:
+        asked = now + after * lease.remaining(now)
+        now = asked + took * lease.remaining(asked)
+        before = lease.expires
+        lease.renew(asked, now)
+        lease.renew(asked - ttl / 10, now)
+        assert lease.expires == max(before, asked + ttl * (1 - DRIFT))
+        assert lease.check(now)
+        assert lease.renew_at == pytest.approx(lease.asked + ttl / 3)
+
+
+def test_a_lost_lease_is_lost_for_good() -> None:
+    """Neither a late renewal nor a clock that steps back brings it back."""
+    lease = Lease(1.0)
+    lease.ask(0.0)
+    lease.grant(1, 0.0)
+    assert lease.remaining(0.5) == pytest.approx(0.49)
+    assert not lease.check(1.0)
+    lease.renew(0.9, 1.0)
+    assert not lease.check(0.0)
+    assert lease.remaining(0.0) == 0.0
+    assert not lease.release()
+    assert lease.state == "lost"
+
+
+def test_the_states_in_order() -> None:
+    """free, acquiring (perhaps again), held, released; a store that forgot makes it lost."""
+    lease = Lease(1.0)
+    assert lease.state == "free"
+    lease.ask(0.0)
+    lease.ask(0.1)
+    assert lease.state == "acquiring"
+    lease.grant(1, 0.2)
+    assert lease.state == "held"
+    assert lease.release()
+    assert lease.state == "released"
+    lease.lose()
+    assert lease.state == "released"
+    other = Lease(1.0)
+    other.ask(0.0)
+    other.grant(2, 0.0)
+    other.lose()
+    assert other.state == "lost"
+
+
+def test_a_lease_is_used_once() -> None:
+    """What is over is asked for anew, under a new name."""
+    lease = Lease(1.0)
+    with pytest.raises(RuntimeError, match="free"):
+        lease.grant(1, 0.0)
+    lease.ask(0.0)
+    lease.grant(1, 0.0)
+    with pytest.raises(RuntimeError, match="held"):
+        lease.ask(0.5)
+    lease.release()
+    with pytest.raises(RuntimeError, match="released"):
+        lease.ask(0.5)
+
+
+def test_a_ttl_is_above_zero() -> None:
+    """A lease of no length would be lost at once."""
+    with pytest.raises(ValueError, match="ttl"):
+        Lease(0.0)
