@@ -2,10 +2,14 @@
 
 LoadpathError
 ├── InDoubtError
+│   ├── lock.errors.ReleaseInDoubtError (ConnectionError)
+│   ├── lock.errors.StoreInDoubtError (ConnectionError)
 │   ├── resp.errors.ReplyLostError (ConnectionError)
 │   └── systems.timeline.load.client.AnswerLostError (ConnectionError)
 ├── RejectedError
 │   ├── core.ids.ClockWentBack (RuntimeError)
+│   ├── lock.errors.LockUnavailableError (ConnectionError)
+│   ├── lock.errors.StaleTokenError (PermissionError)
 │   ├── resp.errors.NotConnectedError (ConnectionError)
 │   ├── resp.errors.TooManyCommandsError (RuntimeError)
 │   ├── systems.timeline.api.groupcommit.TooManyPostsError (RuntimeError)
@@ -19,6 +23,8 @@ LoadpathError
 │   ├── local.errors.FolderError (OSError)
 │   │   └── local.errors.FolderInUseError (BlockingIOError)
 │   └── local.errors.ProgramMissingError (FileNotFoundError)
+├── lock.errors.LeaseLost (RuntimeError)
+├── lock.errors.LockTimeout (TimeoutError)
 ├── resp.errors.CommandError (RuntimeError)
 │   ├── resp.errors.MovedError
 │   │   └── resp.errors.AskError

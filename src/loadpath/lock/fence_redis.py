@@ -1,5 +1,6 @@
 """Fencing in Valkey or Redis: a write and the look at its token are one script."""
 
+import re
 from importlib import resources
 
 from loadpath.lock.errors import StaleTokenError
@@ -8,6 +9,7 @@ from loadpath.resp.encoding import Argument
 
 FENCED = Script((resources.files(__package__) / "lua" / "fenced.lua").read_text("utf-8"))
 _STALE = "STALETOKEN"
+_TAGGED = re.compile(r"[^{]*\{[^}]+\}")
 
 
 async def fenced(commands: Commands, resource: str, token: int, *command: Argument) -> Reply:
@@ -39,5 +41,4 @@ async def fenced(commands: Commands, resource: str, token: int, *command: Argume
 
 def fence_of(resource: str) -> str:
     """Return the name under which the newest token of a resource is remembered."""
-    tagged = "{" in resource and resource.partition("{")[2].partition("}")[0:2] not in (("", "}"),)
-    return f"{resource}:fence" if tagged and "}" in resource else f"{{{resource}}}:fence"
+    return f"{resource}:fence" if _TAGGED.match(resource) else f"{{{resource}}}:fence"

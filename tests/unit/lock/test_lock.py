@@ -1,7 +1,7 @@
 """Sections run while the lock is held, end when it is lost, and nothing is left behind."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from random import Random
 
@@ -25,14 +25,6 @@ from loadpath.lock import (
 
 ONCE = LockOptions(wait=0.0)
 SHORT = LockOptions(ttl=0.15, wait=30.0)
-
-
-@pytest.fixture
-async def lock() -> AsyncIterator[DistributedLock]:
-    """Give a lock in memory; nothing may be held at the end."""
-    async with DistributedLock(MemoryLockStore()) as opened:
-        yield opened
-        assert opened.snapshot().waiting == 0
 
 
 async def until(done: Callable[[], bool]) -> None:

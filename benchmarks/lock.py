@@ -1,0 +1,226 @@
+"""What a lock costs, how fair it is, and how fast it changes hands.
+
+Cost: CPU microseconds of this process for acquire + release on a real Valkey on loopback, the
+server's own time not included; rounds of ours and the peer's alternate and the median is told. The
+peer is redis-py's asyncio Lock with a connection per task, as its users run it. Sequential cost is
+wall time against two bare round trips (PING), the cheapest that two questions can be.
+
+Fairness: 20 workers in 3 processes' worth of locks of unequal size take turns of 5 ms on one key;
+the ideal queue lets each wait for the other 19 turns. Hand-over: from the moment a holder begins to
+release until a waiter on another connection holds, in round trips measured in the same run; and
+after a crashed holder, in ttls.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from statistics import median
+
+from redis.asyncio import Redis
+
+from benchmarks.result import Result
+from loadpath.local import valkey
+from loadpath.lock import Ask, DistributedLock, LockOptions
+from loadpath.lock.redis import RedisLockStore
+from loadpath.resp import RespClient
+
+ROUNDS = 7
+TASKS = 64
+CYCLES = 6_400
+PEER_CYCLES = 640
+TURN = 0.005
+WORKERS = (12, 6, 2)
+SECONDS = 4.0
+HANDOVERS = 300
+TTL = 0.5
+
+Cycle = Callable[[int], Awaitable[None]]
+
+
+def run() -> list[Result]:
+    """Return every figure of the room."""
+    return asyncio.run(measured())
+
+
+async def measured() -> list[Result]:
+    """Measure everything on one server."""
+    async with valkey(relaxed=True) as server:
+        return [
+            *await costs(server.url),
+            *await fairness(server.url),
+            await hand_over(server.url),
+            await after_a_crash(server.url),
+        ]
+
+
+async def costs(url: str) -> list[Result]:
+    """Measure acquire + release beside the peer's."""
+    async with (
+        RespClient(url) as client,
+        DistributedLock(RedisLockStore(client)) as lock,
+        Redis.from_url(url, max_connections=TASKS) as redis,
+    ):
+
+        async def ours(task: int) -> None:
+            async with lock.hold(f"ours-{task}"):
+                pass
+
+        async def theirs(task: int) -> None:
+            async with redis.lock(f"theirs-{task}", timeout=30):
+                pass
+
+        async def bare(_: int) -> None:
+            await client.execute("PING")
+            await client.execute("PING")
+
+        rounds = [
+            (await cpu(ours, TASKS, CYCLES), await cpu(theirs, TASKS, PEER_CYCLES))
+            for _ in range(ROUNDS)
+        ]
+        alone = [(await wall(ours), await wall(bare)) for _ in range(ROUNDS)]
+    return [
+        Result(
+            name="acquire + release, 64 tasks",
+            ours=median(mine for mine, _ in rounds),
+            unit="us CPU",
+            better="lower",
+            goal=10.0,
+            peer_name="redis-py asyncio Lock",
+            peer=median(other for _, other in rounds),
+        ),
+        Result(
+            name="acquire + release, one task",
+            ours=median(mine for mine, _ in alone),
+            unit="us",
+            better="lower",
+            goal=1 / 1.3,
+            peer_name="two bare round trips",
+            peer=median(other for _, other in alone),
+        ),
+    ]
+
+
+async def cpu(cycle: Cycle, tasks: int, cycles: int) -> float:
+    """Return the CPU time of one cycle (us)."""
+
+    async def work(task: int) -> None:
+        for _ in range(cycles // tasks):
+            await cycle(task)
+
+    begun = time.process_time()
+    await asyncio.gather(*(work(task) for task in range(tasks)))
+    return (time.process_time() - begun) / cycles * 1e6
+
+
+async def wall(cycle: Cycle) -> float:
+    """Return how long one of many cycles in a row takes (us)."""
+    begun = time.perf_counter()
+    for _ in range(500):
+        await cycle(0)
+    return (time.perf_counter() - begun) / 500 * 1e6
+
+
+async def fairness(url: str) -> list[Result]:
+    """Let workers of unequal processes take turns."""
+    sections: list[int] = []
+    waits: list[float] = []
+    options = LockOptions(wait=60.0)
+    ends = time.perf_counter() + SECONDS
+
+    async def work(lock: DistributedLock) -> None:
+        number = len(sections)
+        sections.append(0)
+        while time.perf_counter() < ends:
+            begun = time.perf_counter()
+            async with lock.hold("turns", options=options):
+                waits.append(time.perf_counter() - begun)
+                sections[number] += 1
+                await asyncio.sleep(TURN)
+
+    async with AsyncExitStack() as stack:
+        locks = [await stack.enter_async_context(opened(url)) for _ in WORKERS]
+        workers = [lock for lock, size in zip(locks, WORKERS, strict=True) for _ in range(size)]
+        await asyncio.gather(*map(work, workers))
+    waits.sort()
+    turn = SECONDS / sum(sections)  # what a turn took, the hand-over included
+    return [
+        Result(
+            name="sections per worker, most / least, 20 workers",
+            ours=max(sections) / min(sections),
+            unit="ratio",
+            better="lower",
+            goal=1.2,
+            goal_on="ours",
+        ),
+        Result(
+            name="p99 wait, 20 workers, in ideal queues",
+            ours=waits[int(len(waits) * 0.99)] / (turn * (sum(WORKERS) - 1)),
+            unit="ideal queues",
+            better="lower",
+            goal=2.0,
+            goal_on="ours",
+        ),
+    ]
+
+
+async def hand_over(url: str) -> Result:
+    """Time from the release of one connection's holder to the grant of another's waiter."""
+    took: list[float] = []
+    trips: list[float] = []
+    options = LockOptions(wait=60.0)
+    async with opened(url) as one, opened(url) as other, RespClient(url) as client:
+        for _ in range(HANDOVERS):
+            held = await one.acquire("k")
+            waiting = asyncio.create_task(_moment(other, options))
+            while not other.snapshot().waiting:
+                await asyncio.sleep(0)
+            await asyncio.sleep(0.002)
+            begun = time.perf_counter()
+            await client.execute("PING")
+            trips.append(time.perf_counter() - begun)
+            begun = time.perf_counter()
+            await one.release(held)
+            took.append(await waiting - begun)
+    return Result(
+        name="hand-over after a release, p50",
+        ours=median(took) / median(trips),
+        unit="round trips",
+        better="lower",
+        goal=2.0,
+        goal_on="ours",
+    )
+
+
+async def _moment(lock: DistributedLock, options: LockOptions) -> float:
+    """Return when the lock was had."""
+    async with lock.hold("k", options=options):
+        return time.perf_counter()
+
+
+async def after_a_crash(url: str) -> Result:
+    """Time until a waiter has the lock of a holder that died without a word."""
+    took = []
+    options = LockOptions(ttl=TTL, wait=60.0)
+    async with RespClient(url) as client, opened(url) as lock:
+        store = RedisLockStore(client)
+        for number in range(5):
+            begun = time.perf_counter()
+            await store.acquire("k", Ask(f"dead/{number}", TTL))
+            async with lock.hold("k", options=options):
+                took.append(time.perf_counter() - begun)
+    return Result(
+        name="hand-over after a crashed holder, worst of 5",
+        ours=max(took) / TTL,
+        unit="ttl",
+        better="lower",
+        goal=1.1,
+        goal_on="ours",
+    )
+
+
+@asynccontextmanager
+async def opened(url: str) -> AsyncIterator[DistributedLock]:
+    """Give a lock on a connection of its own, as a process has it."""
+    async with RespClient(url) as client, DistributedLock(RedisLockStore(client)) as lock:
+        yield lock
