@@ -18,12 +18,15 @@ class HeldLock:
     Attributes:
         key: The lock.
         ask: What the store was asked for; its owner names this acquisition, and no other ever.
+        wanted: Whether others waited for it at the time of its grant, and so probably still do.
     """
 
     key: str
     ask: Ask
     _lease: Lease
     _loop: asyncio.AbstractEventLoop
+    wanted: bool = False
+    _told: bool = False
     _why: str = "its ttl passed without a renewal"
     _on_lost: OnLost | None = None
 
@@ -41,6 +44,11 @@ class HeldLock:
     def held(self) -> bool:
         """Whether the lock is still guaranteed to be ours."""
         return self._lease.check(self._loop.time())
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is nothing more to do for it: its loss was told, or it was released."""
+        return self._told or self._lease.state == "released"
 
     @property
     def lost(self) -> bool:
@@ -85,11 +93,10 @@ class HeldLock:
         """Note that it can no longer be guaranteed, and tell those who asked."""
         self._lease.check(self._loop.time())
         self._lease.lose()
-        if self._lease.state == "lost":
-            self._why = why
-            told, self._on_lost = self._on_lost, None
-            if told is not None:
-                told()
+        if self._lease.state == "lost" and not self._told:
+            self._why, self._told = why, True
+            if self._on_lost is not None:
+                self._on_lost()
 
     def let_go(self) -> bool:
         """Note that the holder is done with it, and return whether it was still held."""

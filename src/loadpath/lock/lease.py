@@ -49,6 +49,11 @@ class Lease:
         self.state = "acquiring"
         self.asked = now
 
+    def refuse(self) -> None:
+        """Note that the store knows nothing of what was asked."""
+        if self.state == "acquiring":
+            self.state = "free"
+
     def grant(self, token: int, now: float) -> None:
         """Note that the store granted what was asked; it may be over already."""
         if self.state != "acquiring":

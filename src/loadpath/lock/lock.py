@@ -88,7 +88,7 @@ class DistributedLock:
         self._name = f"{quote(self.label, safe=':')}/{secrets.token_hex(8)}-"
         self._numbers = count(1)
         self._cleaner = Cleaner(self.store.release, self._random)
-        self._watchdog = Watchdog(self._renew, self._random)
+        self._watchdog = Watchdog(self._held, self._renew, self._random)
         async with AsyncExitStack() as stack:
             hearing = self.store.listening(self._waiters.grant, self._waiters.gap)
             await stack.enter_async_context(hearing)
@@ -154,14 +154,19 @@ class DistributedLock:
         chosen = options or self.options
         ask = Ask(f"{self._name}{next(self._numbers)}", chosen.ttl, 0.0, weight, capacity)
         lease = Lease(chosen.ttl)
+        waits = False
         try:
-            await self._get(key, ask, chosen, lease)
+            # A lock that is free takes one question and no place in the queue.
+            answer = await self._ask(key, ask, lease)
+            if answer is not None:
+                waits = True
+                await self._queue(key, ask, chosen, lease, answer)
         except BaseException:
             self._failed += 1
             if lease.state == "acquiring":
                 self._abandon(key, ask, chosen.ttl + chosen.patience)
             raise
-        held = HeldLock(key, ask, lease, self._loop)
+        held = HeldLock(key, ask, lease, self._loop, waits)
         self._held[ask.owner] = held
         self._acquired += 1
         self._watchdog.watch(held)
@@ -181,7 +186,9 @@ class DistributedLock:
             self._abandon(held.key, held.ask, held.ttl)
             return False
         try:
-            return await self.store.release(held.key, held.ask, held.token)
+            # The token is for a shortcut that fails when somebody waits.
+            token = 0 if held.wanted else held.token
+            return await self.store.release(held.key, held.ask, token)
         except (InDoubtError, RejectedError) as error:
             self._abandon(held.key, held.ask, held.ttl)
             free = f"{held.key!r} is free, or will be in {held.ttl:g} s"
@@ -225,60 +232,53 @@ class DistributedLock:
         """The locks that were taken and not released, lost ones included."""
         return list(self._held.values())
 
-    async def _get(self, key: str, ask: Ask, options: LockOptions, lease: Lease) -> None:
-        """Take a lock that is free by one question; queue for one that is not."""
-        began = self._loop.time()
-        trouble: Exception | None = None
-        try:
-            if await self._ask(key, ask, lease) is None:
-                return
-        except (InDoubtError, RejectedError) as error:
-            trouble = error
-        until = began + options.longest_wait
-        if self._loop.time() >= until:
-            raise _gave_up(key, options, trouble)
+    async def _queue(
+        self,
+        key: str,
+        ask: Ask,
+        options: LockOptions,
+        lease: Lease,
+        answer: Busy | Exception,
+    ) -> None:
+        """Wait for a grant; to ask now and then is the safety net."""
+        until = self._loop.time() + options.longest_wait
+        if options.longest_wait == 0:
+            raise _gave_up(key, options, answer)
+        queueing = ask._replace(patience=options.patience)
         self._waiters.enter(ask.owner)
         try:
-            queueing = ask._replace(patience=options.patience)
-            await self._queue(key, queueing, options, lease, until)
+            for delay in options.delays(self._random):
+                again = await self._ask(key, queueing, lease)
+                if again is None:
+                    return
+                rest = until - self._loop.time()
+                if rest <= 0:
+                    raise _gave_up(key, options, again)
+                pause = min(rest, self._pause(again, delay, options))
+                token = await self._waiters.told(ask.owner, pause)
+                if token and self._is_granted(lease, token):
+                    return
         finally:
             self._waiters.leave(ask.owner)
 
-    async def _queue(
-        self, key: str, ask: Ask, options: LockOptions, lease: Lease, until: float
-    ) -> None:
-        """Wait for a grant; to ask now and then is the safety net."""
-        for delay in options.delays(self._random):
-            busy: Busy | None = None
-            trouble: Exception | None = None
-            try:
-                busy = await self._ask(key, ask, lease)
-                if busy is None:
-                    return
-            except (InDoubtError, RejectedError) as error:
-                trouble = error
-            rest = until - self._loop.time()
-            if rest <= 0:
-                raise _gave_up(key, options, trouble)
-            pause = delay if busy is None else self._pause(busy, delay, options)
-            token = await self._waiters.told(ask.owner, min(pause, rest))
-            if token and self._is_granted(lease, token):
-                return
-
-    async def _ask(self, key: str, ask: Ask, lease: Lease) -> Busy | None:
-        """Ask the store and note since when it may know of us; None when it grants the lock."""
+    async def _ask(self, key: str, ask: Ask, lease: Lease) -> Busy | Exception | None:
+        """Ask the store once; return why there is no grant, None when there is."""
         asked = self._loop.time()
         try:
             answer = await self.store.acquire(key, ask)
-        except RejectedError:
-            raise
-        except BaseException:
+        except RejectedError as error:
+            return error
+        except BaseException as error:
             if lease.state == "free":
                 lease.ask(asked)
+            if isinstance(error, InDoubtError):
+                return error
             raise
         # A grant that is told later is made after this answer, so the lease counts from here.
         lease.ask(asked)
         if isinstance(answer, Busy):
+            if not ask.patience:
+                lease.refuse()
             return answer
         return None if self._is_granted(lease, answer.token) else _OVER
 
@@ -290,8 +290,10 @@ class DistributedLock:
         lease.grant(token, now)
         return True
 
-    def _pause(self, busy: Busy, delay: float, options: LockOptions) -> float:
+    def _pause(self, busy: Busy | Exception, delay: float, options: LockOptions) -> float:
         """Return when to ask next: the first in line once a lease may be over, others later."""
+        if isinstance(busy, Exception):
+            return delay
         if not self.store.tells:
             return min(delay, options.retry_delay * (1 + busy.ahead))
         if busy.ahead == 0:
@@ -314,8 +316,8 @@ class DistributedLock:
         self._cleaner.add(key, ask, self._loop.time() + lasts)
 
 
-def _gave_up(key: str, options: LockOptions, trouble: Exception | None) -> Exception:
-    if trouble is None:
+def _gave_up(key: str, options: LockOptions, trouble: Busy | Exception) -> Exception:
+    if isinstance(trouble, Busy):
         return LockTimeout(key, options.longest_wait)
     error = LockUnavailableError(f"{key!r} could not be asked for: {trouble}")
     error.__cause__ = trouble

@@ -29,6 +29,8 @@ from loadpath.resp import (
 
 _LUA = resources.files(__package__) / "lua"
 _PAGE = 500
+KEEP = 86_400_000
+"""How long the last token of an unused lock is remembered (ms), as in `head.lua`."""
 
 
 def _script(*names: str) -> Script:
@@ -45,7 +47,7 @@ class _Scripts:
         self.held = _script(kind, "held")
 
 
-TRY = _script("try")
+TRY = Script((_LUA / "try.lua").read_text("utf-8"))
 EXCLUSIVE, SHARED = _Scripts("exclusive"), _Scripts("shared")
 _DELETES = (("DELIFEQ", ()), ("DELEX", ("IFEQ",)))
 """Commands that delete a key with a certain value: Valkey's since 9.0, Redis's since 8.4."""
@@ -101,7 +103,9 @@ class RedisLockStore:
         if ask.patience or ask.capacity > 1 or self._replicas:
             return await self._acquire(key, ask)
         name = self._prefix + _tag(key)
-        call = (3, name, name + ":token", name + ":queue", ask.owner, int(ask.ttl * 1000))
+        ttl = int(ask.ttl * 1000)
+        keep = max(KEEP, 2 * ttl)
+        call = (3, name, name + ":token", name + ":queue", ask.owner, ttl, keep)
         try:
             return _answer(await self._commands.execute("EVALSHA", TRY.digest, *call))
         except NoScriptError:

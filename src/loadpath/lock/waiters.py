@@ -37,9 +37,9 @@ class Waiters:
     async def told(self, owner: str, within: float) -> int:
         """Return the token of a waiter's grant, or `AGAIN` when it is time to ask."""
         told = self._told[owner]
-        if not told.done():
-            await asyncio.wait((told,), timeout=within)
-        if not told.done():
-            return AGAIN
-        self.enter(owner)
-        return told.result()
+        timer = asyncio.get_running_loop().call_later(within, self.grant, owner, AGAIN)
+        try:
+            return await told
+        finally:
+            timer.cancel()
+            self.enter(owner)

@@ -1,12 +1,12 @@
 """Renews what is held for longer than a third of its ttl, and tells what was lost.
 
-A lease that is given back sooner costs no timer and no task: leases of one ttl fall due in the
-order of their grant, so one timer per ttl watches the oldest.
+One timer looks over everything that is held, several times per shortest ttl. So a lease that is
+given back sooner costs neither a timer nor a task of its own.
 """
 
 import asyncio
-from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from math import inf
 from random import Random
 
 from loadpath.core.backoff import Backoff
@@ -14,6 +14,7 @@ from loadpath.lock.held import HeldLock
 
 Renew = Callable[[HeldLock, float], Awaitable[bool]]
 """Renews a lock for a ttl; False when the store does not know it any more."""
+LOOKS_PER_TTL = 12
 TRIES_PER_TTL = 20
 
 
@@ -21,64 +22,52 @@ class Watchdog:
     """Keep leases alive until they are let go.
 
     Args:
+        held: What is held now, by owner.
         renew: Asks the store.
         random: Where the jitter between tries comes from.
     """
 
-    def __init__(self, renew: Renew, random: Random) -> None:
+    def __init__(self, held: Mapping[str, HeldLock], renew: Renew, random: Random) -> None:
+        self._held = held
         self._renew = renew
         self._random = random
         self._loop = asyncio.get_running_loop()
-        self._due: dict[float, OrderedDict[HeldLock, float]] = {}
-        self._timers: dict[float, asyncio.TimerHandle] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._shortest = inf
         self._renewing: dict[HeldLock, asyncio.Task[None]] = {}
 
     def watch(self, lock: HeldLock) -> None:
-        """Renew a lock from now on."""
-        ttl, when = lock.ttl, lock.renew_at
-        due = self._due.get(ttl)
-        if due is None:
-            due = self._due[ttl] = OrderedDict()
-            self._arm(ttl, when)
-        elif when < self._timers[ttl].when():
-            self._timers[ttl].cancel()
-            self._arm(ttl, when)
-        due[lock] = when
+        """Renew a lock that is held from now on."""
+        ttl = lock.ttl
+        if ttl < self._shortest or lock.renew_at <= self._loop.time():
+            self._shortest = min(ttl, self._shortest)
+            self._look()
 
     def let_go(self, lock: HeldLock) -> None:
         """Renew a lock no more."""
-        due = self._due.get(lock.ttl)
-        if due is not None:
-            due.pop(lock, None)
-        renewing = self._renewing.pop(lock, None)
-        if renewing is not None:
+        if self._renewing and (renewing := self._renewing.pop(lock, None)) is not None:
             renewing.cancel()
 
     async def close(self) -> None:
         """Renew nothing more."""
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
-        self._due.clear()
+        if self._timer is not None:
+            self._timer.cancel()
         tasks = list(self._renewing.values())
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _arm(self, ttl: float, when: float) -> None:
-        self._timers[ttl] = self._loop.call_at(when, self._fall_due, ttl)
-
-    def _fall_due(self, ttl: float) -> None:
-        del self._timers[ttl]
-        due, now = self._due[ttl], self._loop.time()
-        for lock in [lock for lock, when in due.items() if when <= now]:
-            del due[lock]
-            task = self._loop.create_task(self._keep(lock))
-            self._renewing[lock] = task
-        if due:
-            self._arm(ttl, max(min(due.values()), now + ttl / TRIES_PER_TTL))
-        else:
-            del self._due[ttl]
+    def _look(self) -> None:
+        """Renew what is due, and look again soon enough for the shortest lease."""
+        now = self._loop.time()
+        for lock in self._held.values():
+            if lock.renew_at <= now and lock not in self._renewing and not lock.ended:
+                self._renewing[lock] = self._loop.create_task(self._keep(lock))
+        if self._timer is not None:
+            self._timer.cancel()
+        self._shortest = min((lock.ttl for lock in self._held.values()), default=inf)
+        if self._shortest < inf:
+            self._timer = self._loop.call_later(self._shortest / LOOKS_PER_TTL, self._look)
 
     async def _keep(self, lock: HeldLock) -> None:
         """Renew once, trying until it is certain that the lease is over."""
@@ -89,9 +78,7 @@ class Watchdog:
             known = False
         finally:
             self._renewing.pop(lock, None)
-        if known:
-            self.watch(lock)
-        else:
+        if not known:
             lock.lose("it could not be renewed in time" if lock.lost else "the store took it away")
 
     async def _asked_until_answered(self, lock: HeldLock) -> bool:
