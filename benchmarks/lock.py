@@ -8,8 +8,9 @@ DELIFEQ, without token, queue, renewal or any care.
 
 Fairness: 20 workers in 3 processes' worth of locks of unequal size take turns of 5 ms on one key;
 the ideal queue lets each wait for the other 19 turns. Hand-over: two connections that wait for each
-other; from the moment one begins to release until the other holds, in round trips measured in the
-same run; and after a crashed holder, in ttls.
+other over links of half a millisecond each way, as between two zones, so that trips are what is
+counted; from the moment one begins to release until the other holds, in round trips measured in
+the same run; and after a crashed holder, in ttls.
 """
 
 import asyncio
@@ -25,7 +26,7 @@ from benchmarks.result import Result
 from loadpath.local import valkey
 from loadpath.lock import Ask, DistributedLock, LockOptions
 from loadpath.lock.redis import RedisLockStore
-from loadpath.resp import RespClient
+from loadpath.resp import Address, RespClient
 
 ROUNDS = 7
 TASKS = 64
@@ -34,7 +35,8 @@ PEER_CYCLES = 640
 TURN = 0.005
 WORKERS = (12, 6, 2)
 SECONDS = 4.0
-HANDOVERS = 300
+HANDOVERS = 200
+ONE_WAY = 0.0005
 TTL = 0.5
 
 Cycle = Callable[[int], Awaitable[None]]
@@ -183,7 +185,12 @@ async def hand_over(url: str) -> Result:
                 trips.append(moments[-1][1] - begun)
             await asyncio.sleep(0.001)  # what this side does next is no part of the hand-over
 
-    async with opened(url) as one, opened(url) as other, RespClient(url) as client:
+    async with (
+        far(url) as there,
+        opened(there) as one,
+        opened(there) as other,
+        RespClient(there) as client,
+    ):
         await asyncio.gather(work(one, client), work(other, client))
     took = [
         had - let_go
@@ -219,6 +226,62 @@ async def after_a_crash(url: str) -> Result:
         goal=1.1,
         goal_on="ours",
     )
+
+
+class Relay(asyncio.Protocol):
+    """Pass on what comes, `ONE_WAY` later."""
+
+    def __init__(self, other: "Relay | None" = None) -> None:
+        self.other = other
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """Pass on."""
+        asyncio.get_running_loop().call_later(ONE_WAY, self._pass_on, data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End the other side, too."""
+        del exc
+        if self.other is not None:
+            self.other.transport.close()
+
+    def _pass_on(self, data: bytes) -> None:
+        assert self.other is not None
+        self.other.transport.write(data)
+
+
+@asynccontextmanager
+async def far(url: str) -> AsyncIterator[str]:
+    """Give the URL of the same server at the other end of a link."""
+    address = Address.from_url(url)
+    loop = asyncio.get_running_loop()
+    connecting: set[asyncio.Task[None]] = set()
+
+    class Near(Relay):
+        """The side of a client, which the link connects when it comes."""
+
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            """Connect the far side before anything is read."""
+            super().connection_made(transport)
+            self.transport.pause_reading()
+            task = loop.create_task(self._connect())
+            connecting.add(task)
+            task.add_done_callback(connecting.discard)
+
+        async def _connect(self) -> None:
+            _, self.other = await loop.create_connection(
+                lambda: Relay(self), address.host, address.port
+            )
+            self.transport.resume_reading()
+
+    listener = await loop.create_server(Near, address.host, 0)
+    async with listener:
+        port = listener.sockets[0].getsockname()[1]
+        yield url.replace(f":{address.port}/", f":{port}/")
 
 
 @asynccontextmanager

@@ -46,7 +46,7 @@ async def measured() -> list[Result]:
             return ours.execute("SET", "key", VALUE, "PX", 30_000)
 
         return [
-            await against("GET, one task", get, lambda: theirs.get("key"), tasks=1, goal=2.0),
+            await against("GET, one task", get, lambda: theirs.get("key"), tasks=1, goal=1.5),
             await against("GET, 64 tasks", get, lambda: theirs.get("key"), tasks=TASKS, goal=10.0),
             await against(
                 "SET 100 bytes, 64 tasks",

@@ -101,8 +101,7 @@ class HeldLock:
     def let_go(self) -> bool:
         """Note that the holder is done with it, and return whether it was still held."""
         self._on_lost = None
-        self._lease.check(self._loop.time())
-        return self._lease.release()
+        return self._lease.release(self._loop.time())
 
     def loss(self) -> LeaseLost:
         """Return the error that says that, and why, this lock is lost."""

@@ -79,12 +79,13 @@ class Lease:
         if self.state == "held":
             self.state = "lost"
 
-    def release(self) -> bool:
-        """Note that the holder lets go, and return whether it still held."""
-        held = self.state == "held"
-        if self.state != "lost":
+    def release(self, now: float) -> bool:
+        """Note that the holder lets go, and return whether it held until now."""
+        if self.state == "held" and now < self.expires:
             self.state = "released"
-        return held
+            return True
+        self.state = "lost" if self.state in ("held", "lost") else "released"
+        return False
 
     @property
     def renew_at(self) -> float:

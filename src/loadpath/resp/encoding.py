@@ -5,7 +5,6 @@ answers out of order is refused by name before it can harm the others.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, TypeAlias
 
 from loadpath.resp.extras import pack_command
@@ -35,24 +34,26 @@ _REFUSED_WORDS = {
     ("XREADGROUP", "BLOCK"): _BLOCKS,
 }
 _LOOK_FURTHER = {command for command, _ in _REFUSED_WORDS}
+_REMEMBERED = 1_000
+_harmless: set[Argument] = set()
+"""Names that were looked at and may be sent, as they were spelt."""
 _UP_TO_KEYS = 8  # the options of a command stand before its keys
 
 
-def encode(command: Sequence[Argument]) -> bytes:
+def encode(command: tuple[Argument, ...]) -> bytes:
     """Return the bytes of a command.
 
     Raises:
         ValueError: It is empty, or not for a shared connection; says what to do instead.
         TypeError: An argument is neither bytes, str, int nor float.
     """
-    if not command:
-        raise ValueError("a command has at least a name")
-    name = command[0]
-    if not isinstance(name, str | bytes):
-        raise TypeError(f"the name of a command is str or bytes, not {name!r}")
-    if not _looks_harmless(name):
-        _look_further(name, command)
-    return pack(command)
+    try:
+        if command[0] in _harmless:  # the way of nearly every command
+            packed: bytes = pack_command(command)  # type: ignore[arg-type] # or it raises
+            return packed
+    except (IndexError, TypeError):
+        pass  # told apart below
+    return _encode_carefully(command)
 
 
 def pack(command: Sequence[Argument]) -> bytes:
@@ -69,13 +70,20 @@ def pack(command: Sequence[Argument]) -> bytes:
     return packed
 
 
-@lru_cache(512)
-def _looks_harmless(name: str | bytes) -> bool:
-    """Return whether the name alone tells that a command may be sent."""
+def _encode_carefully(command: tuple[Argument, ...]) -> bytes:
+    if not command:
+        raise ValueError("a command has at least a name")
+    name = command[0]
+    if not isinstance(name, str | bytes):
+        raise TypeError(f"the name of a command is str or bytes, not {name!r}")
     upper = _upper(name)
     if upper in REFUSED:
         raise ValueError(f"{upper} {REFUSED[upper]}")
-    return upper not in _LOOK_FURTHER
+    if upper in _LOOK_FURTHER:
+        _look_further(name, command)
+    elif len(_harmless) < _REMEMBERED:
+        _harmless.add(name)
+    return pack(command)
 
 
 def _upper(word: str | bytes) -> str:

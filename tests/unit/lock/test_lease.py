@@ -56,7 +56,7 @@ def test_a_lost_lease_is_lost_for_good() -> None:
     lease.renew(0.9, 1.0)
     assert not lease.check(0.0)
     assert lease.remaining(0.0) == 0.0
-    assert not lease.release()
+    assert not lease.release(0.0)
     assert lease.state == "lost"
 
 
@@ -69,10 +69,20 @@ def test_the_states_in_order() -> None:
     assert lease.state == "acquiring"
     lease.grant(1, 0.2)
     assert lease.state == "held"
-    assert lease.release()
+    assert lease.release(0.5)
     assert lease.state == "released"
+    assert not lease.release(0.5)
     lease.lose()
     assert lease.state == "released"
+    late = Lease(1.0)
+    late.ask(0.0)
+    late.grant(1, 0.0)
+    assert not late.release(1.0)
+    assert late.state == "lost"
+    refused = Lease(1.0)
+    refused.ask(0.0)
+    refused.refuse()
+    assert refused.state == "free"
     other = Lease(1.0)
     other.ask(0.0)
     other.grant(2, 0.0)
@@ -89,7 +99,7 @@ def test_a_lease_is_used_once() -> None:
     lease.grant(1, 0.0)
     with pytest.raises(RuntimeError, match="held"):
         lease.ask(0.5)
-    lease.release()
+    lease.release(0.5)
     with pytest.raises(RuntimeError, match="released"):
         lease.ask(0.5)
 
