@@ -29,6 +29,7 @@ _REFUSED = (
 _IN_DOUBT = (
     OSError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a session that was dropped while it lay in the pool
     asyncpg.OperatorInterventionError,
     asyncpg.PostgresConnectionError,
 )
