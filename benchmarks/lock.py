@@ -1,8 +1,9 @@
 """What a lock costs, how fair it is, and how fast it changes hands.
 
 Cost: CPU microseconds of this process for acquire + release on a real Valkey on loopback, the
-server's own time not included; rounds of ours and the peer's alternate and the median is told. The
-peer is redis-py's asyncio Lock with a connection per task, as its users run it. Sequential cost is
+server's own time not included; rounds of ours and the peers' alternate and the median is told. The
+peers are redis-py's asyncio Lock with a connection per task, as its users run it, and the smallest
+lock on valkey-glide (one connection, SET NX PX and a script that compares and deletes). Sequential cost is
 wall time against the bare round trips of the simplest lock on the same connection: SET NX PX and
 DELIFEQ, without token, queue, renewal or any care.
 
@@ -20,6 +21,16 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import pairwise
 from statistics import median
 
+from glide import (
+    ConditionalChange,
+    ExpirySet,
+    ExpiryType,
+    GlideClient,
+    GlideClientConfiguration,
+    NodeAddress,
+    Script,
+    ServerCredentials,
+)
 from redis.asyncio import Redis
 
 from benchmarks.result import Result
@@ -37,6 +48,9 @@ WORKERS = (12, 6, 2)
 SECONDS = 4.0
 HANDOVERS = 200
 ONE_WAY = 0.0005
+COMPARE_AND_DELETE = Script(
+    "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+)
 TTL = 0.5
 
 Cycle = Callable[[int], Awaitable[None]]
@@ -64,6 +78,7 @@ async def costs(url: str) -> list[Result]:
         RespClient(url) as client,
         DistributedLock(RedisLockStore(client)) as lock,
         Redis.from_url(url, max_connections=TASKS) as redis,
+        glide_client(url) as glide,
     ):
 
         async def ours(task: int) -> None:
@@ -74,24 +89,47 @@ async def costs(url: str) -> list[Result]:
             await held.acquire()
             await held.release()
 
+        async def smallest(task: int) -> None:
+            key = f"smallest-{task}"
+            await glide.set(
+                key,
+                "somebody",
+                conditional_set=ConditionalChange.ONLY_IF_DOES_NOT_EXIST,
+                expiry=ExpirySet(ExpiryType.MILLSEC, 30_000),
+            )
+            await glide.invoke_script(COMPARE_AND_DELETE, keys=[key], args=["somebody"])
+
         async def bare(_: int) -> None:
             await client.execute("SET", "bare", "somebody", "NX", "PX", 30_000)
             await client.execute("DELIFEQ", "bare", "somebody")
 
         rounds = [
-            (await cpu(ours, TASKS, CYCLES), await cpu(theirs, TASKS, PEER_CYCLES))
+            (
+                await cpu(ours, TASKS, CYCLES),
+                await cpu(theirs, TASKS, PEER_CYCLES),
+                await cpu(smallest, TASKS, PEER_CYCLES),
+            )
             for _ in range(ROUNDS)
         ]
         alone = [(await wall(ours), await wall(bare)) for _ in range(ROUNDS)]
     return [
         Result(
             name="acquire + release, 64 tasks",
-            ours=median(mine for mine, _ in rounds),
+            ours=median(one for one, _, _ in rounds),
             unit="us CPU",
             better="lower",
             goal=10.0,
             peer_name="redis-py asyncio Lock",
-            peer=median(other for _, other in rounds),
+            peer=median(one for _, one, _ in rounds),
+        ),
+        Result(
+            name="acquire + release, 64 tasks on one connection",
+            ours=median(one for one, _, _ in rounds),
+            unit="us CPU",
+            better="lower",
+            goal=5.0,
+            peer_name="smallest lock on valkey-glide",
+            peer=median(one for _, _, one in rounds),
         ),
         Result(
             name="acquire + release, one task",
@@ -226,6 +264,22 @@ async def after_a_crash(url: str) -> Result:
         goal=1.1,
         goal_on="ours",
     )
+
+
+@asynccontextmanager
+async def glide_client(url: str) -> AsyncIterator[GlideClient]:
+    """Give the peer's client."""
+    address = Address.from_url(url)
+    client = await GlideClient.create(
+        GlideClientConfiguration(
+            [NodeAddress(address.host, address.port)],
+            credentials=ServerCredentials(password=address.password),
+        )
+    )
+    try:
+        yield client
+    finally:
+        await client.close()
 
 
 class Relay(asyncio.Protocol):

@@ -23,6 +23,7 @@ LoadpathError
 │   ├── local.errors.FolderError (OSError)
 │   │   └── local.errors.FolderInUseError (BlockingIOError)
 │   └── local.errors.ProgramMissingError (FileNotFoundError)
+├── lock.errors.ExtraMissingError (ImportError)
 ├── lock.errors.LeaseLost (RuntimeError)
 ├── lock.errors.LockTimeout (TimeoutError)
 ├── resp.errors.CommandError (RuntimeError)

@@ -5,6 +5,7 @@ Guide: chapter 4 "분산 락 구현" (the distributed lock).
 
 from loadpath.lock.election import Leader, LeaderElection
 from loadpath.lock.errors import (
+    ExtraMissingError,
     LeaseLost,
     LockTimeout,
     LockUnavailableError,
@@ -32,6 +33,7 @@ __all__ = [
     "Busy",
     "DistributedLock",
     "DistributedLockManager",
+    "ExtraMissingError",
     "Grant",
     "Held",
     "HeldLock",

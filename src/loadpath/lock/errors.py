@@ -3,6 +3,13 @@
 from loadpath.core.errors import InDoubtError, LoadpathError, RejectedError
 
 
+class ExtraMissingError(LoadpathError, ImportError):
+    """Report that loadpath was installed without the packages that a store needs."""
+
+    def __init__(self) -> None:
+        super().__init__("loadpath.lock.postgres needs its extra: pip install 'loadpath[lock]'")
+
+
 class LockTimeout(LoadpathError, TimeoutError):
     """Report a lock that somebody else kept until the wait was over.
 

@@ -8,9 +8,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import asyncpg
-
 from loadpath.lock.errors import StaleTokenError
+from loadpath.lock.extras import asyncpg
 
 SETTING = "loadpath.fencing_token"
 SQLSTATE = "LP001"

@@ -84,9 +84,12 @@ class HeldLock:
         """Have `on_lost` called, and nobody else, if the lease is lost before it is released."""
         self._on_lost = on_lost
 
-    def renewed(self, asked: float, ttl: float) -> None:
-        """Note a renewal that left at `asked` (s)."""
-        self._lease.ttl = ttl
+    def change(self, ttl: float) -> None:
+        """Note that a renewal with another ttl leaves now."""
+        self._lease.change(ttl, self._loop.time())
+
+    def renewed(self, asked: float) -> None:
+        """Note that a renewal that left at `asked` succeeded (s)."""
         self._lease.renew(asked, self._loop.time())
 
     def lose(self, why: str) -> None:

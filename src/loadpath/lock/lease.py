@@ -62,11 +62,16 @@ class Lease:
         self.expires = self.asked + self.ttl * _SURE
         self.state = "held" if now < self.expires else "lost"
 
+    def change(self, ttl: float, now: float) -> None:
+        """Note that a renewal with another ttl leaves: until its answer the shorter one counts."""
+        self.ttl = ttl
+        self.expires = min(self.expires, now + ttl * _SURE)
+
     def renew(self, asked: float, now: float) -> None:
-        """Note that a renewal that left at `asked` succeeded; a late answer shortens nothing."""
-        if self.check(now):
-            self.asked = max(self.asked, asked)
-            self.expires = max(self.expires, asked + self.ttl * _SURE)
+        """Note a renewal that left at `asked` and succeeded; the one that left last counts."""
+        if self.check(now) and asked >= self.asked:
+            self.asked = asked
+            self.expires = asked + self.ttl * _SURE
 
     def check(self, now: float) -> bool:
         """Return whether it is held at `now`; it is lost for good once it is over."""

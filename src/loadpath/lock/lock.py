@@ -202,19 +202,24 @@ class DistributedLock:
 
         Raises:
             LeaseLost: The store does not know the lease any more.
-            InDoubtError: There was no answer; the lock is held as long as it was.
+            InDoubtError: There was no answer; the shorter of both ttls counts.
             RejectedError: The store could not be asked; the same.
             ValueError: `ttl` is too short.
         """
         LockOptions(ttl=ttl)
         held.check()
+        self._watchdog.let_go(held)
         asked = self._loop.time()
-        if not await self.store.renew(held.key, held.ask, ttl):
+        held.change(ttl)
+        try:
+            known = await self.store.renew(held.key, held.ask, ttl)
+        finally:
+            self._watchdog.watch(held)
+        if known:
+            held.renewed(asked)
+        else:
             held.lose("the store took it away")
         held.check()
-        self._watchdog.let_go(held)
-        held.renewed(asked, ttl)
-        self._watchdog.watch(held)
 
     def snapshot(self) -> LockStats:
         """Return the counts of this moment."""

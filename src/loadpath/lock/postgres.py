@@ -12,9 +12,8 @@ from importlib import resources
 from itertools import groupby
 from typing import Any
 
-import asyncpg
-
 from loadpath.lock.errors import LockUnavailableError, StoreInDoubtError
+from loadpath.lock.extras import asyncpg
 from loadpath.lock.ledger import Ask, Busy, Grant, Holding
 from loadpath.lock.store import Held, OnGap, OnGrant
 

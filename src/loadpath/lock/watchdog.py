@@ -92,7 +92,7 @@ class Watchdog:
                 pass
             else:
                 if known:
-                    lock.renewed(asked, lock.ttl)
+                    lock.renewed(asked)
                 return known and lock.held
             await asyncio.sleep(delay)
         raise AssertionError("delays never end")

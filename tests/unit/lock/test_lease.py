@@ -38,12 +38,36 @@ def test_renewals_lengthen_and_a_late_answer_shortens_nothing(
     for after, took in renewals:
         asked = now + after * lease.remaining(now)
         now = asked + took * lease.remaining(asked)
-        before = lease.expires
         lease.renew(asked, now)
-        lease.renew(asked - ttl / 10, now)
-        assert lease.expires == max(before, asked + ttl * (1 - DRIFT))
+        if asked > ttl / 10:
+            lease.renew(asked - ttl / 10, now)
+        assert lease.expires == pytest.approx(asked + ttl * (1 - DRIFT))
         assert lease.check(now)
         assert lease.renew_at == pytest.approx(lease.asked + ttl / 3)
+
+
+@given(shorter=st.floats(0.1, 9.9), asked=st.floats(0, 3))
+def test_a_shorter_ttl_counts_from_when_it_is_asked_for(shorter: float, asked: float) -> None:
+    """The store may have it already: the longer belief ends at once, answer or not."""
+    lease = Lease(10.0)
+    lease.ask(0.0)
+    lease.grant(1, 0.0)
+    lease.change(shorter, asked)
+    assert lease.expires == pytest.approx(min(9.9, asked + shorter * (1 - DRIFT)))
+    lease.renew(asked, asked)
+    assert lease.expires == pytest.approx(asked + shorter * (1 - DRIFT))
+
+
+@given(longer=st.floats(10.1, 100), asked=st.floats(0, 9))
+def test_a_longer_ttl_counts_once_it_is_answered(longer: float, asked: float) -> None:
+    """The store may not have it yet."""
+    lease = Lease(10.0)
+    lease.ask(0.0)
+    lease.grant(1, 0.0)
+    lease.change(longer, asked)
+    assert lease.expires == pytest.approx(9.9)
+    lease.renew(asked, asked)
+    assert lease.expires == pytest.approx(asked + longer * (1 - DRIFT))
 
 
 def test_a_lost_lease_is_lost_for_good() -> None:

@@ -343,6 +343,18 @@ async def test_extending_sets_another_ttl(lock: DistributedLock) -> None:
             await lock.extend(held, 20.0)
 
 
+async def test_a_shorter_ttl_that_may_have_been_set_counts() -> None:
+    """Its answer was lost, and so the store may end the lease sooner than it was before."""
+    store = Troubled()
+    async with DistributedLock(store) as lock, lock.hold("k") as held:
+        store.after = [StoreInDoubtError("no answer")]
+        with pytest.raises(StoreInDoubtError):
+            await lock.extend(held, 0.15)
+        assert held.remaining <= 0.15
+        await asyncio.sleep(0.3)
+        held.check()
+
+
 async def test_a_reentrant_block_goes_on_under_the_same_lease(lock: DistributedLock) -> None:
     """Within one task, as deep as it likes; another task waits."""
 
