@@ -8,7 +8,7 @@ lock on valkey-glide (one connection, SET NX PX and a script that compares and d
 Sequential cost is wall time against the bare round trips of the simplest lock on the same
 connection: SET NX PX and DELIFEQ, without token, queue, renewal or any care. Both go over a link of
 about a millisecond each way, as between two zones, so that trips are what is counted; on loopback,
-where a trip is nothing but CPU, ours takes 1.2 to 1.5 times as long.
+where a trip is nothing but CPU, ours takes 1.2 to 1.7 times as long.
 
 Fairness: 20 workers in 3 processes' worth of locks of unequal size take turns of 5 ms on one key;
 the ideal queue lets each wait for the other 19 turns. Hand-over: two connections that wait for each

@@ -20,14 +20,14 @@ from loadpath.lock.fence_redis import fenced
 from loadpath.lock.redis import RedisLockStore
 from loadpath.resp import RespClient
 
-SHORT = LockOptions(ttl=0.3)
+SHORT = LockOptions(ttl=1.0)
 
 
 async def renewed(lock: DistributedLock) -> None:
-    """Hold a lock of 0.3 s for a whole second."""
+    """Hold a lock of 1 s for two and a half."""
     async with lock.hold("report", options=SHORT) as held:
-        await asyncio.sleep(1.0)
-        print(f"after 1 s of a 0.3 s lease: still held, {held.remaining:.2f} s left")
+        await asyncio.sleep(2.5)
+        print(f"after 2.5 s of a 1 s lease: still held, {held.remaining:.2f} s left")
         try:
             await lock.acquire("report", options=LockOptions(wait=0))
         except LockTimeout as error:

@@ -154,11 +154,11 @@ async def test_a_lease_ends_by_itself(store: LockStore) -> None:
 @every_store
 async def test_a_renewed_lease_goes_on(store: LockStore) -> None:
     """Only its owner can renew it."""
-    await token_of(store, "k", ask("a", ttl=0.2))
+    await token_of(store, "k", ask("a", ttl=0.6))
     assert await store.renew("k", ask("a"), 30.0)
     assert not await store.renew("k", ask("b"), 30.0)
     assert not await store.renew("other", ask("a"), 30.0)
-    await asyncio.sleep(0.25)
+    await asyncio.sleep(0.7)
     assert isinstance(await store.acquire("k", ask("b")), Busy)
 
 
@@ -220,7 +220,7 @@ async def test_who_leaves_the_queue_is_skipped(store: LockStore) -> None:
 @every_store
 async def test_a_waiter_takes_over_from_a_dead_holder(store: LockStore) -> None:
     """The first question after the expiry is answered with the lock."""
-    await token_of(store, "k", ask("dead", ttl=0.1))
+    await token_of(store, "k", ask("dead", ttl=0.4))
     busy = await store.acquire("k", ask("b", patience=20.0))
     assert isinstance(busy, Busy)
     await asyncio.sleep(busy.expires_in + 0.02)

@@ -12,7 +12,7 @@ from loadpath.local import Postgres, postgres
 from loadpath.lock import DistributedLock, LeaseLost, LockOptions
 from loadpath.lock.postgres import PostgresLockStore
 
-SHORT = LockOptions(ttl=0.6, wait=60.0)
+SHORT = LockOptions(ttl=2.0, wait=60.0)
 
 
 @asynccontextmanager
@@ -30,8 +30,8 @@ async def test_dropped_sessions_cost_nothing() -> None:
     async with postgres(relaxed=True) as server, locks(server) as lock:
         admin = await asyncpg.connect(server.dsn)
         async with lock.hold("k") as held:
-            for _ in range(6):
-                await asyncio.sleep(0.2)
+            for _ in range(8):
+                await asyncio.sleep(0.3)
                 await admin.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                     " WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"

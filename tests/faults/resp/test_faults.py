@@ -179,8 +179,10 @@ async def test_thousands_of_commands_through_cuts_get_their_own_reply_or_an_erro
     counts = {"answered": 0, "failed": 0}
 
     async def ask(client: RespClient, worker: int) -> None:
-        for number in range(100):
-            mine = worker * 1_000 + number
+        number = 0
+        while number < 100 or counts["failed"] < 100:
+            number += 1
+            mine = worker * 1_000_000 + number
             try:
                 reply = int(await client.execute("ECHO", mine))
             except (InDoubtError, RejectedError):
@@ -194,16 +196,17 @@ async def test_thousands_of_commands_through_cuts_get_their_own_reply_or_an_erro
     async def cut() -> None:
         while True:
             await asyncio.sleep(0.02)
+            link.flowing.clear()
+            await asyncio.sleep(0.005)
             link.cut()
+            link.flowing.set()
 
     async with RespClient(link.url(server.url), limits=QUICK, backoff=SOON) as client:
         cutting = asyncio.create_task(cut())
         await asyncio.gather(*(ask(client, worker) for worker in range(40)))
         cutting.cancel()
     assert not wrong
-    assert sum(counts.values()) == 4_000
     assert counts["answered"] > 0
-    assert counts["failed"] > 0
 
 
 async def test_increments_in_doubt_are_at_most_those_that_count_double(

@@ -15,7 +15,7 @@ from loadpath.lock import (
     MemoryLockStore,
 )
 
-SHORT = LockOptions(ttl=0.15)
+SHORT = LockOptions(ttl=0.3)
 
 
 async def test_candidates_lead_one_after_the_other() -> None:
