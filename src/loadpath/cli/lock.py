@@ -115,6 +115,7 @@ class _Run:
         self._process: asyncio.subprocess.Process | None = None
         self._waiting: asyncio.Task[object] | None = None
         self._came: signal.Signals | None = None
+        self._starting = False
 
     async def under(self, key: str, options: LockOptions, address: Address) -> int:
         """Take the lock, run the command, and return the exit code."""
@@ -135,27 +136,34 @@ class _Run:
             return 128 + self._came
 
     async def _run(self, held: HeldLock) -> int:
-        told = {"LOADPATH_FENCING_TOKEN": str(held.token), "LOADPATH_LOCK_KEY": held.key}
-        self._process = await asyncio.create_subprocess_exec(
-            *launch_command(
-                self._command, owner=os.getpid(), death_signal=signal.SIGKILL, identity=None
-            ),
-            env={**os.environ, **told},
-            start_new_session=True,
-        )
+        self._starting = True
+        starting = asyncio.ensure_future(_start(self._command, held))
         try:
+            self._process = await asyncio.shield(starting)
+            if self._came is not None:
+                _signal(self._process, self._came)
             status = await self._process.wait()
         finally:
-            await _kill(self._process)
+            await _kill(await starting)
         return 128 - status if status < 0 else status
 
     def _forward(self, number: signal.Signals) -> None:
-        """Pass a signal on to the command; while there is none, give up."""
+        """Pass a signal on to the command; while the lock is waited for, give up."""
         if self._process is not None:
             _signal(self._process, number)
         elif self._came is None and self._waiting is not None:
             self._came = number
-            self._waiting.cancel()
+            if not self._starting:
+                self._waiting.cancel()
+
+
+async def _start(command: Sequence[str], held: HeldLock) -> asyncio.subprocess.Process:
+    told = {"LOADPATH_FENCING_TOKEN": str(held.token), "LOADPATH_LOCK_KEY": held.key}
+    return await asyncio.create_subprocess_exec(
+        *launch_command(command, owner=os.getpid(), death_signal=signal.SIGKILL, identity=None),
+        env={**os.environ, **told},
+        start_new_session=True,
+    )
 
 
 async def _kill(process: asyncio.subprocess.Process) -> None:

@@ -12,7 +12,7 @@ from random import Random
 from typing import Self
 
 from loadpath.core.backoff import Backoff
-from loadpath.core.errors import LoadpathError, RejectedError
+from loadpath.core.errors import RejectedError
 from loadpath.resp.address import Address
 from loadpath.resp.commands import OnGap, OnMessage
 from loadpath.resp.connection import Confirmation, Connection, connect, heard
@@ -270,7 +270,7 @@ class RespClient:
                 await self._refuse_for(delay, reason)
             try:
                 return await self._connect()
-            except (OSError, LoadpathError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, a later try may do
                 self._failures += 1
                 reason = error
             delay = self._reconnect.on_failed()
