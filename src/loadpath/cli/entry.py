@@ -46,6 +46,13 @@ SYSTEMS: Final = {
 }
 
 
+LOCKS: Final = {
+    "hold": "Run a command while holding a lock; kill it when the lease is lost.",
+    "ls": "List the locks that are held.",
+    "release": "Take a lock away from its holder.",
+}
+
+
 class UsageError(LoadpathError, ValueError):
     """Refuse a command that was asked for wrongly."""
 
@@ -136,6 +143,10 @@ def make_app() -> "App":
         commands = App(name=group, help=about)
         commands.command(f"loadpath.cli.{group}:timeline", name="timeline", help=cleandoc(timeline))
         app.command(commands)
+    locks = App(name="lock", help="Hold a distributed lock around a command, list locks, take one.")
+    for name, about in LOCKS.items():
+        locks.command(f"loadpath.cli.lock:{name}", name=name, help=about)
+    app.command(locks)
     for name, about in (
         ("guide", "Say where each chapter of the guide lives."),
         ("doctor", "Say what is installed, what is missing, and what that costs."),

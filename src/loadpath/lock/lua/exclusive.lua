@@ -1,0 +1,52 @@
+-- One holder: "owner token", with a + before it while somebody waits. So a holder without waiters
+-- is compared and deleted by one plain command, and one with waiters is not.
+local function holder()
+  local found = redis.call('GET', lock)
+  if found then
+    return string.match(found, '^%+?(%S+) (%d+)$')
+  end
+end
+
+local function expire() end
+
+local function fits()
+  return redis.call('EXISTS', lock) == 0
+end
+
+local function grant(owner, _, ttl)
+  local token = next_token(ttl)
+  local mark = redis.call('EXISTS', queue) == 1 and '+' or ''
+  redis.call('SET', lock, mark .. owner .. ' ' .. token, 'PX', ttl)
+  return token
+end
+
+local function extend(owner, ttl)
+  local held, token = holder()
+  if held == owner then
+    redis.call('PEXPIRE', lock, ttl)
+    return token
+  end
+end
+
+local function drop(owner)
+  if holder() == owner then
+    return redis.call('DEL', lock) == 1
+  end
+  return false
+end
+
+local function mark()
+  local found = redis.call('GET', lock)
+  if found and string.sub(found, 1, 1) ~= '+' then
+    redis.call('SET', lock, '+' .. found, 'KEEPTTL')
+  end
+end
+
+local function first_expiry()
+  return math.max(0, redis.call('PTTL', lock))
+end
+
+local function holders()
+  local owner, token = holder()
+  return owner and { owner, token, 1, redis.call('PTTL', lock) } or {}
+end

@@ -1,0 +1,192 @@
+"""What only the store on Valkey and Redis has: plain deletes, replicas, a cluster."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from redis.asyncio import RedisCluster
+
+from loadpath.core.errors import InDoubtError, RejectedError
+from loadpath.local import Valkey, ValkeyCluster, valkey, valkey_cluster
+from loadpath.lock import Ask, DistributedLock, Grant, LockOptions, LockUnavailableError
+from loadpath.lock.redis import RedisLockStore
+from loadpath.resp import CommandError, RespClient
+from loadpath.resp.redis import RedisCommands
+
+ALONE = Ask("somebody/1", 30.0)
+
+
+class Older:
+    """A server that does not know some commands, and what it was asked."""
+
+    def __init__(self, client: RespClient, *unknown: str) -> None:
+        self._client = client
+        self._unknown = unknown
+        self.heard: list[Any] = []
+
+    async def execute(self, *command: Any) -> Any:
+        """Run a command, if the server knows it."""
+        self.heard.append(command[0])
+        if command[0] in self._unknown:
+            raise CommandError(f"ERR unknown command '{command[0]}', with args beginning with: ")
+        return await self._client.execute(*command)
+
+
+@pytest.mark.parametrize("unknown", [(), ("DELIFEQ", "DELEX")], ids=["valkey 9", "older"])
+async def test_a_release_is_a_plain_command_where_the_server_has_one(
+    client: RespClient, unknown: tuple[str, ...]
+) -> None:
+    """Elsewhere a script, after the server was asked once."""
+    server = Older(client, *unknown)
+    store = RedisLockStore(server)
+    for _ in range(4):
+        answer = await store.acquire("k", ALONE)
+        assert isinstance(answer, Grant)
+        assert await store.release("k", ALONE, answer.token)
+        assert not await store.release("k", ALONE, answer.token)
+    if unknown:
+        assert server.heard.count("DELIFEQ") == server.heard.count("DELEX") == 1
+        assert server.heard.count("EVALSHA") >= 8
+    else:
+        assert server.heard.count("DELIFEQ") == 8
+        assert "DELEX" not in server.heard
+
+
+async def test_another_error_of_a_plain_delete_is_told(client: RespClient) -> None:
+    """It is no reason to try another way."""
+
+    class Refusing(Older):
+        async def execute(self, *command: Any) -> Any:
+            if command[0] == "DELIFEQ":
+                raise CommandError("NOPERM this user has no permissions")
+            return await super().execute(*command)
+
+    store = RedisLockStore(Refusing(client))
+    answer = await store.acquire("k", ALONE)
+    assert isinstance(answer, Grant)
+    with pytest.raises(CommandError, match="NOPERM"):
+        await store.release("k", ALONE, answer.token)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        ({"replicas": -1}, "replicas"),
+        ({"replicas_within": 0.0}, "replicas_within"),
+        ({"prefix": "a{b}"}, "braces"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(wrong: dict[str, Any], says: str) -> None:
+    """When they are given."""
+    with pytest.raises(ValueError, match=says):
+        RedisLockStore(RespClient("redis://"), **wrong)
+    with pytest.raises(ValueError, match="RespClient"):
+        RedisLockStore(RedisCommands(RedisCluster(host="127.0.0.1")), replicas=1)
+
+
+@asynccontextmanager
+async def replicated() -> AsyncIterator[tuple[Valkey, Valkey]]:
+    """Run a server and its replica."""
+    quick: dict[str, str | int | float] = {"repl-diskless-sync-delay": 0}
+    async with (
+        valkey(relaxed=True, settings=quick) as primary,
+        valkey(relaxed=True) as replica,
+    ):
+        async with RespClient(replica.url) as client:
+            await client.execute("CONFIG", "SET", "masterauth", primary.password)
+            await client.execute("REPLICAOF", "127.0.0.1", primary.port or 0)
+            async with asyncio.timeout(60):
+                while not await _follows(client):  # noqa: ASYNC110 - theirs
+                    await asyncio.sleep(0.05)
+        yield primary, replica
+
+
+async def _follows(client: RespClient) -> bool:
+    return b"master_link_status:up" in await client.execute("INFO", "replication")
+
+
+async def test_a_grant_waits_for_its_replicas() -> None:
+    """With too few of them nothing is held; a waiter that is told asks for the same."""
+    async with replicated() as (primary, replica), RespClient(primary.url) as client:
+        store = RedisLockStore(client, replicas=1, replicas_within=0.3)
+        async with (
+            DistributedLock(store, options=LockOptions(wait=60.0)) as lock,
+            RespClient(replica.url) as there,
+        ):
+            async with lock.hold("k"):
+                waiting = asyncio.create_task(lock.acquire("k"))
+                assert await there.execute("EXISTS", "loadpath:lock:{k}") == 1
+                while not lock.snapshot().waiting:  # noqa: ASYNC110 - nothing tells
+                    await asyncio.sleep(0)
+            await lock.release(await waiting)
+            replica._started().send_signal(signal.SIGSTOP)
+            try:
+                with pytest.raises(LockUnavailableError, match="0 of 1 replicas"):
+                    await lock.acquire("k", options=LockOptions(wait=0.0))
+                assert not await store.held()
+            finally:
+                replica._started().send_signal(signal.SIGCONT)
+            await lock.release(await lock.acquire("k"))
+
+
+async def test_tokens_grow_through_a_failover_that_lost_the_last_grant() -> None:
+    """The replica that takes over has never heard of it; its clock has gone on."""
+    async with replicated() as (primary, replica):
+        tokens = []
+        async with RespClient(primary.url) as client:
+            for number in range(3):
+                if number == 2:
+                    replica._started().send_signal(signal.SIGSTOP)
+                answer = await RedisLockStore(client).acquire("k", Ask(f"a/{number}", 0.01))
+                assert isinstance(answer, Grant)
+                tokens.append(answer.token)
+                await asyncio.sleep(0.05)
+        await primary.kill()
+        replica._started().send_signal(signal.SIGCONT)
+        async with RespClient(replica.url) as client:
+            await client.execute("REPLICAOF", "NO", "ONE")
+            answer = await RedisLockStore(client).acquire("k", Ask("b/1", 30.0))
+            assert isinstance(answer, Grant)
+            tokens.append(answer.token)
+    assert all(before < after for before, after in pairwise(tokens))
+
+
+@pytest.mark.blocking  # redis-py reads its own version from the disk for a new connection
+async def test_a_cluster_keeps_locks_and_fails_over() -> None:
+    """Through redis-py: sections on keys of every node, and one node dies."""
+    async with valkey_cluster(relaxed=True) as cluster, RedisCluster.from_url(cluster.url) as redis:
+        store = RedisLockStore(RedisCommands(redis))
+        options = LockOptions(ttl=5.0, wait=60.0)
+        async with DistributedLock(store, options=options) as lock:
+            inside: set[str] = set()
+
+            async def section(key: str) -> int:
+                async with lock.hold(key) as held:
+                    assert key not in inside
+                    inside.add(key)
+                    await asyncio.sleep(0.001)
+                    inside.remove(key)
+                    return held.token
+
+            await asyncio.gather(*(section(f"k{n % 10}") for n in range(40)))
+            before = [await section(f"k{n}") for n in range(10)]
+            await _kill_a_master(cluster)
+            after = [await _until_had(section, f"k{n}") for n in range(10)]
+            assert all(old < new for old, new in zip(before, after, strict=True))
+
+
+async def _kill_a_master(cluster: ValkeyCluster) -> None:
+    await cluster.nodes[0].kill()
+
+
+async def _until_had(section: Any, key: str) -> int:
+    async with asyncio.timeout(60):
+        while True:
+            with suppress(InDoubtError, RejectedError, CommandError, TimeoutError):
+                token: int = await section(key)
+                return token
+            await asyncio.sleep(0.1)
