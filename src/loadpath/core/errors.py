@@ -2,9 +2,12 @@
 
 LoadpathError
 ├── InDoubtError
+│   ├── resp.errors.ReplyLostError (ConnectionError)
 │   └── systems.timeline.load.client.AnswerLostError (ConnectionError)
 ├── RejectedError
 │   ├── core.ids.ClockWentBack (RuntimeError)
+│   ├── resp.errors.NotConnectedError (ConnectionError)
+│   ├── resp.errors.TooManyCommandsError (RuntimeError)
 │   ├── systems.timeline.api.groupcommit.TooManyPostsError (RuntimeError)
 │   ├── systems.timeline.api.passwords.TooManyLoginsError (RuntimeError)
 │   └── systems.timeline.load.client.NotSentError (ConnectionError)
@@ -16,6 +19,15 @@ LoadpathError
 │   ├── local.errors.FolderError (OSError)
 │   │   └── local.errors.FolderInUseError (BlockingIOError)
 │   └── local.errors.ProgramMissingError (FileNotFoundError)
+├── resp.errors.CommandError (RuntimeError)
+│   ├── resp.errors.MovedError
+│   │   └── resp.errors.AskError
+│   ├── resp.errors.NoScriptError
+│   ├── resp.errors.NotAllowedError (PermissionError)
+│   ├── resp.errors.ReadOnlyError (RejectedError)
+│   └── resp.errors.ServerBusyError (RejectedError)
+│       └── resp.errors.LoadingError
+├── resp.errors.ExtraMissingError (ImportError)
 ├── systems.timeline.api.cursors.CursorError (ValueError)
 ├── systems.timeline.api.problems.ProblemError (RuntimeError)
 ├── systems.timeline.api.process.PortTakenError (OSError)
