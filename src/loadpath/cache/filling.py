@@ -190,7 +190,7 @@ class Filler:
         if flight is not None and not flight.watch.dirty:
             if barriers.valid(flight.options.tags, flight.born):
                 return flight
-            flight.watch.dirty = True
+            self._layers.watches.invalidate(key)
         if not self._open:
             raise NotOpenError("the cache is not open: use `async with`")
         watch = self._layers.watches.join(key)
@@ -234,7 +234,7 @@ class Filler:
         attempt = 0
         while True:
             attempt += 1
-            found = (await self._layers.read(remote, [flight.key], flight.type_))[0]
+            found = await self._layers.read(remote, flight.key, flight.type_)
             if self._good(flight, found):
                 assert found.stored is not None
                 self._layers.keep_found(

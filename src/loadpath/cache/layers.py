@@ -70,13 +70,26 @@ class Layers:
         self.random = random
         self._on_missed = on_missed
 
-    async def read(self, remote: Remote, keys: Sequence[str], type_: Any) -> list[Found]:
+    async def read(self, remote: Remote, key: str, type_: Any) -> Found:
+        """Return what the shared layer holds for a key, counted.
+
+        Raises:
+            L2DownError: It cannot be used.
+        """
+        floor, data = await remote.read((key,))
+        found = self._judge(remote, data, floor, type_, self.clock.time())
+        if found.stored is not None and found.stored.tags:
+            found = (await self._without_invalid(remote, [found], found.stored.tags))[0]
+        _count(remote, found)
+        return found
+
+    async def read_many(self, remote: Remote, keys: Sequence[str], type_: Any) -> list[Found]:
         """Return what the shared layer holds for keys, counted.
 
         Raises:
             L2DownError: It cannot be used.
         """
-        floor, *data = await remote.ask(partial(remote.store.read, keys))
+        floor, *data = await remote.read(keys)
         now = self.clock.time()
         found = [self._judge(remote, one, floor, type_, now) for one in data]
         tags = {tag for one in found if one.stored for tag in one.stored.tags}
@@ -225,7 +238,7 @@ class Layers:
         return Found(data[:HEAD], stored, fresh, len(data))
 
     async def _without_invalid(
-        self, remote: Remote, found: list[Found], tags: list[str]
+        self, remote: Remote, found: list[Found], tags: Sequence[str]
     ) -> list[Found]:
         """Take out what has a tag whose barrier is as high, or lost."""
         values = await remote.ask(partial(remote.store.barriers, tags))

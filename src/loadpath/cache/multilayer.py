@@ -6,7 +6,7 @@ hour in the shared layer.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial, wraps
 from random import Random
 from typing import Any, Literal, ParamSpec, Self, TypeVar, get_args, get_type_hints
@@ -149,7 +149,7 @@ class MultiLayerCache:
             return value
         if self._remote is None:
             return default
-        return (await self._from_l2(self._remote, [key], type_)).get(key, default)
+        return await self._one_from_l2(self._remote, key, default, type_)
 
     async def get_many(self, keys: Iterable[str], *, type_: Any = Any) -> dict[str, Any]:
         """Return the values of those keys that a layer has fresh."""
@@ -383,12 +383,22 @@ class MultiLayerCache:
         self._filler.refresh(key, factory, options, type_, stale, ahead=age < 0)
         return entry.value
 
+    async def _one_from_l2(self, remote: Remote, key: str, default: Any, type_: Any) -> Any:
+        layers = self._layers
+        if self._l1 is None:
+            with suppress(L2DownError):
+                found = await layers.read(remote, key, type_)
+                if found.stored is not None and found.fresh > 0:
+                    return found.stored.value
+            return default
+        return (await self._from_l2(remote, [key], type_)).get(key, default)
+
     async def _from_l2(self, remote: Remote, keys: Sequence[str], type_: Any) -> dict[str, Any]:
         layers = self._layers
         watches = [(key, layers.watches.join(key)) for key in keys]
         born, values = layers.barriers.sequence, {}
         try:
-            found = await layers.read(remote, keys, type_)
+            found = await layers.read_many(remote, keys, type_)
             for (key, watch), one in zip(watches, found, strict=True):
                 if one.stored is not None and one.fresh > 0:
                     values[key] = one.stored.value

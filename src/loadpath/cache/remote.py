@@ -4,13 +4,14 @@ Whatever goes wrong is one error that the cache catches: it counts, and the cach
 the layer. Invalidations that the layer missed are kept; until it has heard them it is passed by.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
+from loadpath.cache.deadlines import Deadlines
 from loadpath.cache.recovery import Missed, Recovery
 from loadpath.cache.stats import L2Stats
 from loadpath.cache.store import Store
-from loadpath.cache.within import within
 from loadpath.core.errors import LoadpathError, RejectedError
 from loadpath.core.ports import Guard
 
@@ -36,7 +37,7 @@ class Remote:
     ) -> None:
         self.store = store
         self.recovery = recovery
-        self._timeout = timeout
+        self._within = Deadlines(timeout).within
         self._guard = guard
         self.hits = 0
         self.misses = 0
@@ -45,6 +46,19 @@ class Remote:
         self.invalid = 0
         self.failures = 0
         self.refusals = 0
+
+    async def read(self, keys: Sequence[str]) -> "Sequence[bytes | None]":
+        """Return the floor in digits and the data of each key; the shortest way to `ask`.
+
+        Raises:
+            L2DownError: It failed, took too long, or was not tried.
+        """
+        if self.recovery or self._guard is not None:
+            return await self.ask(partial(self.store.read, keys))
+        try:
+            return await self._within(self.store.read(keys))
+        except (LoadpathError, OSError) as error:
+            raise self._failed(error) from error
 
     async def ask(self, step: Callable[[], Awaitable[T]]) -> T:
         """Return what a step comes to, unless the layer still has invalidations to hear.
@@ -108,10 +122,13 @@ class Remote:
 
     async def _tried(self, step: Callable[[], Awaitable[T]]) -> T:
         try:
-            return await within(self._timeout, step())
+            return await self._within(step())
         except (LoadpathError, OSError) as error:
-            self.failures += 1
-            raise L2DownError(f"the shared layer failed: {error}") from error
+            raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> L2DownError:
+        self.failures += 1
+        return L2DownError(f"the shared layer failed: {error}")
 
     async def _replayed(self, missed: Missed) -> None:
         match missed.kind:

@@ -125,11 +125,11 @@ class ValkeyStore:
     async def _scan(self, prefix: str, pattern: str) -> AsyncIterator[list[str]]:
         """Yield the keys behind a prefix that may match, as many as one step finds."""
         match = for_server(literal(prefix)) + for_server(pattern)
-        cursor: Any = b"0"
+        cursor: Any = 0
         while True:
             cursor, found = await self._execute("SCAN", cursor, "MATCH", match, "COUNT", STEP)
             yield [_text(key)[len(prefix) :] for key in found]
-            if cursor == b"0":
+            if int(cursor) == 0:
                 return
 
     async def _lease(self, key: str, token: str, milliseconds: int) -> Any:
