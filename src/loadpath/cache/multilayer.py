@@ -181,14 +181,12 @@ class MultiLayerCache:
         if not l2_ttl:
             await self.delete(key)
             return
-        size = await self._put(key, value, l2_ttl, options)
-        watch, born = layers.watches.join(key), layers.barriers.sequence
-        try:
-            layers.keep(
-                key, value, fresh=l1_ttl, options=options, size=size, born=born, watch=watch
-            )
-        finally:
-            layers.watches.part(key, watch)
+        born, size = layers.barriers.sequence, await self._put(key, value, l2_ttl, options)
+        if size is None:
+            return
+        watch = layers.watches.join(key)
+        layers.keep(key, value, fresh=l1_ttl, options=options, size=size, born=born, watch=watch)
+        layers.watches.part(key, watch)
 
     async def set_many(
         self, values: Mapping[str, Any], options: EntryOptions | None = None
@@ -410,18 +408,25 @@ class MultiLayerCache:
                 layers.watches.part(key, watch)
         return values
 
-    async def _put(self, key: str, value: Any, ttl: float, options: EntryOptions) -> int:
-        """Store a value in the shared layer and return what it counts for in memory (bytes)."""
+    async def _put(self, key: str, value: Any, ttl: float, options: EntryOptions) -> int | None:
+        """Store a value in the shared layer; return what it counts for in memory (bytes).
+
+        None: the key was changed by somebody else meanwhile, so memory must not hold the value.
+        """
         layers, remote = self._layers, self._remote
+        layers.forget(key)
         if remote is None:
-            layers.forget(key)
             return layers.size_of(value, options)
         body = encode(value, created=layers.clock.time(), fresh=ttl, tags=options.tags)
         step = partial(remote.store.put, key, body, life=ttl + options.grace, tags=options.tags)
-        layers.forget(key)
-        await layers.heard(step, [Missed("key", key)])
-        layers.forget(key)
-        return len(body)
+        watch = layers.watches.join(key)
+        try:
+            await layers.heard(step, [Missed("key", key)])
+        finally:
+            changed = watch.dirty
+            layers.watches.part(key, watch)
+            layers.forget(key)
+        return None if changed else len(body)
 
     async def _forget_matching(self, pattern: str) -> int:
         """Forget what matches in memory and on its way there, letting others run in between."""
