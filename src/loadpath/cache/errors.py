@@ -46,3 +46,14 @@ class NotTrackingError(LoadpathError, ValueError):
             f"the connection does not track {prefix!r}: make the client with "
             f"RespClient(…, begin=tracking({prefix!r}))"
         )
+
+
+class TooManyWritesError(RejectedError, RuntimeError):
+    """Refuse a write because the queue holds as many as it may.
+
+    Args:
+        limit: Most writes.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"{limit} writes wait already: the database must catch up first")

@@ -168,6 +168,46 @@ class Filler:
         """Fetch a key in the background, unless somebody does already."""
         self._join(key, factory, options, type_, stale, ahead=ahead).background = True
 
+    async def write(
+        self, key: str, value: Any, save: Callable[[Any], Any], options: EntryOptions
+    ) -> bool:
+        """Save a value and keep it unless its key is changed meanwhile; return whether it is kept.
+
+        Who reads the key meanwhile waits for the claim, or what they read is refused.
+
+        Raises:
+            NotOpenError: The cache is not open.
+            Exception: What `save` raised.
+        """
+        if not self._open:
+            raise NotOpenError("the cache is not open: use `async with`")
+        layers, token = self._layers, token_hex(8)
+        flight = Flight(
+            key, save, options, Any,
+            born=layers.barriers.sequence, watch=layers.watches.join(key), stale=None, ahead=False,
+        )  # fmt: skip
+        kept = False
+        remote = layers.remote
+        try:
+            claimed = remote is None or await self._claimed(remote, flight, token)
+            await save(value)
+            if claimed and not flight.watch.dirty:
+                layers.forget(key)  # who reads now may hold the value before this one
+                layers.watches.part(key, flight.watch)
+                flight.watch = layers.watches.join(key)
+                filled = await self._kept(flight, FillContext(key, options), value, remote, token)
+                kept = filled or remote is None
+        finally:
+            layers.watches.part(key, flight.watch)
+        return kept
+
+    async def _claimed(self, remote: Remote, flight: Flight, token: str) -> bool:
+        try:
+            state = await remote.ask(partial(self._claim, remote, flight, token, b""))
+        except L2DownError:
+            return False
+        return bool(state == "granted")
+
     def spawn(self, work: Any) -> None:
         """Run something that ends with the cache at the latest."""
         task = asyncio.get_running_loop().create_task(work)

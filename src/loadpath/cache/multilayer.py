@@ -34,6 +34,7 @@ from loadpath.core.ports import Guard
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 
 Policy = Literal["s3fifo", "lru"]
 """What decides who leaves memory when it is full."""
@@ -231,6 +232,49 @@ class MultiLayerCache:
         if value is not MISSING:
             return value
         return await self._load(key, factory, options or self.options, type_)
+
+    async def read_through(self, key: str, load: Factory, *, type_: Any = Any) -> Any:
+        """Return the value of a key, loading it by its key when no layer has it.
+
+        Args:
+            key: The key, which is all that `load` gets.
+            load: Loads a value from where values are kept.
+            type_: What the value must be when it comes from the shared layer.
+
+        Raises:
+            Exception: As from `get_or_set`.
+        """
+        return await self.get_or_set(key, partial(load, key), type_=type_)
+
+    async def write_through(
+        self,
+        key: str,
+        value: T,
+        save: Callable[[T], Awaitable[object]],
+        options: EntryOptions | None = None,
+    ) -> None:
+        """Save a value where values are kept, then store it in both layers.
+
+        Whatever fails, the cache holds the value that was saved or none: when saving fails or is
+        cancelled, when another process writes the same key meanwhile, when the shared layer fails.
+
+        Args:
+            key: The key.
+            value: The value.
+            save: Saves it; raises if it did not.
+            options: How the value is kept.
+
+        Raises:
+            NotOpenError: The cache is not open.
+            Exception: What `save` raised.
+        """
+        await self.delete(key)
+        kept = False
+        try:
+            kept = await self._filler.write(key, value, save, options or self.options)
+        finally:
+            if not kept:
+                await self.delete(key)
 
     def cached(
         self, key: str | None = None, *, options: EntryOptions | None = None, type_: Any = None

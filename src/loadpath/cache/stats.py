@@ -81,3 +81,21 @@ class CacheStats(msgspec.Struct, frozen=True, kw_only=True):
     stale_served: int
     stores_refused: int
     filling: int
+
+
+class WriteBehindStats(msgspec.Struct, frozen=True, kw_only=True):
+    """Count what a `WriteBehind` did since it was made.
+
+    Attributes:
+        queued: Writes acknowledged.
+        applied: Writes that the database took from here.
+        coalesced: Writes that a later one of the same key made superfluous.
+        buried: Writes that became dead letters.
+        failures: Tries that failed and are repeated.
+    """
+
+    queued: int
+    applied: int
+    coalesced: int
+    buried: int
+    failures: int

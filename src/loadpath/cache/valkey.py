@@ -5,14 +5,14 @@ that clock steps back or the data is flushed.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Sequence
-from importlib.resources import files
 from typing import Any, Final
 
 from loadpath.cache.codec import HEAD
 from loadpath.cache.glob import for_server, literal, matcher
 from loadpath.cache.names import Names
+from loadpath.cache.scripts import script
 from loadpath.cache.store import Claimed
-from loadpath.resp import Commands, Script, run_script
+from loadpath.resp import Commands, run_script
 
 BARRIER_LIFE: Final = 3_600_000
 """Least life of a barrier (ms): longer than any claim."""
@@ -20,17 +20,11 @@ STEP: Final = 1_000
 """Keys that one step of a scan looks at."""
 
 
-def _script(name: str) -> Script:
-    lua = files("loadpath.cache") / "lua"
-    source = "".join((lua / f"{part}.lua").read_text("utf-8") for part in ("stamp", name))
-    return Script(source)
-
-
-CLAIM: Final = _script("claim")
-RENEW: Final = _script("renew")
-FILL: Final = _script("fill")
-PUT: Final = _script("put")
-INVALIDATE: Final = _script("invalidate")
+CLAIM: Final = script("claim")
+RENEW: Final = script("renew")
+FILL: Final = script("fill")
+PUT: Final = script("put")
+INVALIDATE: Final = script("invalidate")
 
 
 class ValkeyStore:

@@ -43,6 +43,13 @@ SYSTEMS: Final = {
     ),
 }
 
+CACHE: Final = {
+    "stats": "Count what a cache holds on the server.",
+    "get": "Show what the server holds for a key, and whether a reader would get it.",
+    "invalidate": "Invalidate by key, tag, pattern or age, for every process that shares it.",
+    "warm": "Fill a cache from a file.",
+}
+
 
 class UsageError(LoadpathError, ValueError):
     """Refuse a command that was asked for wrongly."""
@@ -121,6 +128,10 @@ def make_app() -> "App":
         commands = App(name=group, help=about)
         commands.command(f"loadpath.cli.{group}:timeline", name="timeline", help=cleandoc(timeline))
         app.command(commands)
+    cache = App(name="cache", help="Look into a cache on Valkey or Redis, and invalidate in it.")
+    for name, about in CACHE.items():
+        cache.command(f"loadpath.cli.cache:{name}", name=name, help=about)
+    app.command(cache)
     for name, about in (
         ("guide", "Say where each chapter of the guide lives."),
         ("doctor", "Say what is installed, what is missing, and what that costs."),

@@ -658,3 +658,92 @@ async def test_what_makes_no_sense_is_refused(given: dict[str, Any], field: str)
             await cache.invalidate_by_time(-1)
         with pytest.raises(ValueError, match="tag"):
             await cache.invalidate_tags("")
+
+
+@both
+async def test_read_through_loads_by_key(shared: Shared) -> None:
+    """Once."""
+    async with made(shared, FakeClock()) as cache:
+        loaded = []
+
+        async def load(key: str) -> str:
+            loaded.append(key)
+            return key.upper()
+
+        assert [await cache.read_through("a", load) for _ in range(2)] == ["A", "A"]
+        assert loaded == ["a"]
+
+
+class Table:
+    """A database of one row that takes its time and may fail before or after it wrote."""
+
+    def __init__(self) -> None:
+        self.row = "old"
+        self.fails: str | None = None
+        self.delays: list[float] = []
+
+    async def save(self, value: str) -> None:
+        """Write the row."""
+        await asyncio.sleep(self.delays.pop(0) if self.delays else 0)
+        if self.fails == "before":
+            raise OSError("refused")
+        self.row = value
+        await asyncio.sleep(0)
+        if self.fails == "after":
+            raise OSError("reply lost")
+
+    async def load(self) -> str:
+        """Read the row, a moment before answering."""
+        row = self.row
+        await asyncio.sleep(0.005)
+        return row
+
+
+@both
+async def test_write_through_stores_what_was_saved(shared: Shared) -> None:
+    """In both layers, after the database has it."""
+    async with made(shared, FakeClock()) as cache:
+        table = Table()
+        await cache.set("k", "old")
+        await cache.write_through("k", "new", table.save)
+        assert table.row == await cache.get("k") == "new"
+
+
+@both
+@pytest.mark.parametrize("fails", ["before", "after"])
+async def test_write_through_that_fails_leaves_no_value(shared: Shared, fails: str) -> None:
+    """Whether or not the database has it, the next read asks the database."""
+    async with made(shared, FakeClock()) as cache:
+        table = Table()
+        await cache.set("k", "old")
+        table.fails = fails
+        with pytest.raises(OSError, match=r"refused|lost"):
+            await cache.write_through("k", "new", table.save)
+        assert await cache.get("k") is None
+        assert await cache.get_or_set("k", table.load) == table.row
+
+
+@both
+@pytest.mark.parametrize("seed", range(10))
+async def test_write_through_agrees_with_the_database_whatever_runs_at_once(
+    shared: Shared, seed: int
+) -> None:
+    """Writers in any order, readers in between, some cancelled: cached is the row or nothing."""
+    chance, table = Random(seed), Table()
+    async with made(shared, FakeClock()) as cache:
+        table.delays = [chance.choice([0, 0.001, 0.004]) for _ in range(30)]
+        tasks = []
+        for number in range(30):
+            work = (
+                cache.write_through("k", f"v{number}", table.save)
+                if chance.random() < 0.5
+                else cache.get_or_set("k", table.load)
+            )
+            tasks.append(asyncio.create_task(work))
+            if chance.random() < 0.5:
+                await asyncio.sleep(chance.choice([0, 0.001, 0.003]))
+            if chance.random() < 0.2:
+                chance.choice(tasks).cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert await cache.get("k", table.row) == table.row
+        assert await cache.get_or_set("k", table.load) == table.row
