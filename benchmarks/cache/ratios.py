@@ -93,13 +93,13 @@ def zipf(skew: float, *, seed: int, accesses: int = ACCESSES) -> list[str]:
 
 def scanned(*, seed: int) -> list[str]:
     """Return a power law with 30 % accesses to keys that never come back."""
-    chance, trace = Random(seed), zipf(0.99, seed=seed)
+    chance, trace = Random(seed + 100), zipf(0.99, seed=seed)
     return [f"once:{n}" if chance.random() < 0.3 else key for n, key in enumerate(trace)]
 
 
 def looped(*, seed: int) -> list[str]:
     """Return a power law with 30 % accesses that walk round 7,500 keys."""
-    chance, trace = Random(seed), zipf(0.99, seed=seed)
+    chance, trace = Random(seed + 100), zipf(0.99, seed=seed)
     step, found = 0, []
     for key in trace:
         if chance.random() < 0.3:

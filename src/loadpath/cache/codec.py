@@ -6,7 +6,7 @@ long it is fresh, its tags, and the value. Nothing in it is executed; data that 
 """
 
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -17,7 +17,7 @@ HEAD = 17
 """Bytes of version and stamp, by which the server tells one write of a key from another."""
 
 
-class Stored(NamedTuple):
+class Stored(msgspec.Struct, frozen=True):
     """Hold what was read.
 
     Attributes:
@@ -60,7 +60,7 @@ def decode(data: bytes, type_: Any = Any) -> Stored:
     if data[: len(VERSION)] != VERSION:
         raise UndecodableError("not an entry of this cache: another version, or a foreign value")
     try:
-        created, fresh, tags, value = _decoder(type_).decode(memoryview(data)[HEAD:])
+        created, fresh, tags, value = _decoder(type_).decode(data[HEAD:])
         return Stored(int(data[1:HEAD]), created, fresh, tags, value)
     except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError) as error:
         raise UndecodableError(f"not an entry of this cache: {error}") from error

@@ -315,7 +315,7 @@ class Filler:
             return
         if flight.stale is None or age < self._age(flight.stale):
             now = self._layers.clock.monotonic()
-            flight.stale = Stale(stored.value, age, now, found.size, stored.tags)
+            flight.stale = Stale(stored.value, age, now, len(found.data), stored.tags)
         if self._age(flight.stale) < flight.options.stale_for:
             self._answer_early(flight)
 

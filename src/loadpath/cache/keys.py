@@ -35,34 +35,43 @@ def key_builder(function: Callable[..., Any], template: str | None = None) -> Ke
     signature = inspect.signature(function)
     names = list(signature.parameters)
     if template is None:
-        text = f"{function.__module__}.{function.__qualname__}:".replace("{", "{{")
-        text = text.replace("}", "}}") + ",".join("{}" for _ in names)
-        return _builder(signature, names, text.format, _written)
-    fields = _fields(template, names)
-    return _builder(signature, fields, _positional(template).format, _escaped)
+        texts = [f"{function.__module__}.{function.__qualname__}:", *[","] * len(names)]
+        return _builder(signature, names, texts, _written)
+    return _builder(signature, _fields(template, names), _texts(template), _escaped)
 
 
 def _builder(
     signature: inspect.Signature,
     fields: Sequence[str],
-    fill: Callable[..., str],
-    text: Callable[[Any], str],
+    texts: Sequence[str],
+    written: Callable[[Any], str],
 ) -> KeyBuilder:
+    """Return a builder that puts the fields between the texts."""
     names = list(signature.parameters)
-    places = [names.index(field) for field in fields]
-    simple = places == list(range(len(names))) and all(
-        p.kind is p.POSITIONAL_OR_KEYWORD for p in signature.parameters.values()
-    )
-    count = len(names)
+    plain = all(p.kind is p.POSITIONAL_OR_KEYWORD for p in signature.parameters.values())
+    in_order, count = plain and list(fields) == names, len(names)
+    head, rest = texts[0], texts[1:]
 
     def build(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-        if not simple or kwargs or len(args) != count:
+        if not in_order or kwargs or len(args) != count:
             bound = signature.bind(*args, **kwargs)
             bound.apply_defaults()
             args = tuple(bound.arguments[field] for field in fields)
-        return fill(*map(text, args))
+        key = head
+        for value, text in zip(args, rest, strict=True):
+            key += written(value) + text
+        return key
 
-    return build
+    if not in_order or count != 1:
+        return build
+    (tail,) = rest
+
+    def build_from_one(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+        if kwargs or len(args) != 1:
+            return build(args, kwargs)
+        return head + written(args[0]) + tail
+
+    return build_from_one
 
 
 def _fields(template: str, names: Sequence[str]) -> list[str]:
@@ -81,13 +90,14 @@ def _fields(template: str, names: Sequence[str]) -> list[str]:
     return found
 
 
-def _positional(template: str) -> str:
-    """Return the template with its fields without names, in order."""
-    parts = []
+def _texts(template: str) -> list[str]:
+    """Return what stands before, between and after the fields."""
+    texts = [""]
     for text, field, _, _ in Formatter().parse(template):
-        parts.append(text.replace("{", "{{").replace("}", "}}"))
-        parts.append("" if field is None else "{}")
-    return "".join(parts)
+        texts[-1] += text
+        if field is not None:
+            texts.append("")
+    return texts
 
 
 def _escaped(value: Any) -> str:

@@ -8,7 +8,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from random import Random
 from sys import getsizeof
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
+
+import msgspec
 
 from loadpath.cache.barriers import Barriers
 from loadpath.cache.codec import HEAD, Stored, decode, encode
@@ -24,20 +26,28 @@ from loadpath.core.clock import Clock
 T = TypeVar("T")
 
 
-class Found(NamedTuple):
+class Found(msgspec.Struct, frozen=True):
     """Tell what L2 holds for a key.
 
     Attributes:
-        head: What tells this write of the key from another; empty when there is none.
+        data: What is there, whether or not it may be used; empty when there is nothing.
         stored: The entry, None when there is none that may be used.
         fresh: For how long it is still fresh (s); negative: for how long it is stale.
-        size: Bytes of its data.
     """
 
-    head: bytes = b""
+    data: bytes = b""
     stored: Stored | None = None
     fresh: float = 0.0
-    size: int = 0
+
+    @property
+    def head(self) -> bytes:
+        """What tells this write of the key from another."""
+        return self.data[:HEAD]
+
+    @property
+    def value(self) -> Any:
+        """The value, None when there is none."""
+        return None if self.stored is None else self.stored.value
 
 
 class Layers:
@@ -67,6 +77,7 @@ class Layers:
         self.barriers = barriers
         self.watches = Watches()
         self.clock = clock
+        self._time = clock.time
         self.random = random
         self._on_missed = on_missed
 
@@ -77,10 +88,14 @@ class Layers:
             L2DownError: It cannot be used.
         """
         floor, data = await remote.read((key,))
-        found = self._judge(remote, data, floor, type_, self.clock.time())
-        if found.stored is not None and found.stored.tags:
-            found = (await self._without_invalid(remote, [found], found.stored.tags))[0]
-        _count(remote, found)
+        found = self._judge(remote, data, floor, type_, self._time())
+        stored = found.stored
+        if stored is not None and stored.tags:
+            found = (await self._without_invalid(remote, [found], stored.tags))[0]
+        if found.fresh > 0:
+            remote.hits += 1
+        else:
+            _count_miss(remote, found)
         return found
 
     async def read_many(self, remote: Remote, keys: Sequence[str], type_: Any) -> list[Found]:
@@ -90,13 +105,16 @@ class Layers:
             L2DownError: It cannot be used.
         """
         floor, *data = await remote.read(keys)
-        now = self.clock.time()
+        now = self._time()
         found = [self._judge(remote, one, floor, type_, now) for one in data]
         tags = {tag for one in found if one.stored for tag in one.stored.tags}
         if tags:
             found = await self._without_invalid(remote, found, sorted(tags))
         for one in found:
-            _count(remote, one)
+            if one.fresh > 0:
+                remote.hits += 1
+            else:
+                _count_miss(remote, one)
         return found
 
     def keep(
@@ -138,7 +156,7 @@ class Layers:
             stored.value,
             fresh=min(ttl, found.fresh),
             options=options.with_tags(stored.tags),
-            size=found.size,
+            size=len(found.data),
             born=born,
             watch=watch,
         )
@@ -230,12 +248,13 @@ class Layers:
             stored = decode(data, type_)
         except UndecodableError:
             remote.garbage += 1
-            return Found(head=data[:HEAD])
+            return Found(data)
         if floor is None or stored.stamp <= int(floor):
             remote.invalid += 1
-            return Found(head=data[:HEAD])
-        fresh = stored.fresh - max(0.0, now - stored.created)
-        return Found(data[:HEAD], stored, fresh, len(data))
+            return Found(data)
+        age = now - stored.created
+        fresh = stored.fresh - age if age > 0 else stored.fresh
+        return Found(data, stored, fresh)
 
     async def _without_invalid(
         self, remote: Remote, found: list[Found], tags: Sequence[str]
@@ -250,15 +269,12 @@ class Layers:
             stored = one.stored
             if stored and any(stored.stamp <= barriers.get(t, stored.stamp) for t in stored.tags):
                 remote.invalid += 1
-                checked.append(Found(head=one.head))
+                checked.append(Found(one.data))
             else:
                 checked.append(one)
         return checked
 
 
-def _count(remote: Remote, found: Found) -> None:
-    if found.stored is not None and found.fresh > 0:
-        remote.hits += 1
-        return
+def _count_miss(remote: Remote, found: Found) -> None:
     remote.misses += 1
     remote.stale += found.stored is not None

@@ -6,7 +6,7 @@ hour in the shared layer.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial, wraps
 from random import Random
 from typing import Any, Literal, ParamSpec, Self, TypeVar, get_args, get_type_hints
@@ -145,12 +145,19 @@ class MultiLayerCache:
             default: What a miss returns; pass `MISSING` where None may be a value.
             type_: What the value must be when it comes from the shared layer.
         """
-        value = self.probe(key, MISSING)
-        if value is not MISSING:
-            return value
-        if self._remote is None:
+        if self._l1 is not None:
+            value = self.probe(key, MISSING)
+            if value is not MISSING:
+                return value
+            if self._remote is None:
+                return default
+            return (await self._from_l2(self._remote, [key], type_)).get(key, default)
+        assert self._remote is not None
+        try:
+            found = await self._layers.read(self._remote, key, type_)
+        except L2DownError:
             return default
-        return await self._one_from_l2(self._remote, key, default, type_)
+        return found.value if found.fresh > 0 else default
 
     async def get_many(self, keys: Iterable[str], *, type_: Any = Any) -> dict[str, Any]:
         """Return the values of those keys that a layer has fresh."""
@@ -424,16 +431,6 @@ class MultiLayerCache:
             self._filler.stale_served += 1
         self._filler.refresh(key, factory, options, type_, stale, ahead=age < 0)
         return entry.value
-
-    async def _one_from_l2(self, remote: Remote, key: str, default: Any, type_: Any) -> Any:
-        layers = self._layers
-        if self._l1 is None:
-            with suppress(L2DownError):
-                found = await layers.read(remote, key, type_)
-                if found.stored is not None and found.fresh > 0:
-                    return found.stored.value
-            return default
-        return (await self._from_l2(remote, [key], type_)).get(key, default)
 
     async def _from_l2(self, remote: Remote, keys: Sequence[str], type_: Any) -> dict[str, Any]:
         layers = self._layers

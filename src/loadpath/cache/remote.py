@@ -4,6 +4,7 @@ Whatever goes wrong is one error that the cache catches: it counts, and the cach
 the layer. Invalidations that the layer missed are kept; until it has heard them it is passed by.
 """
 
+from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TypeVar
@@ -37,7 +38,7 @@ class Remote:
     ) -> None:
         self.store = store
         self.recovery = recovery
-        self._within = Deadlines(timeout).within
+        self._deadlines = Deadlines(timeout)
         self._guard = guard
         self.hits = 0
         self.misses = 0
@@ -55,8 +56,16 @@ class Remote:
         """
         if self.recovery or self._guard is not None:
             return await self.ask(partial(self.store.read, keys))
+        deadlines = self._deadlines
         try:
-            return await self._within(self.store.read(keys))
+            future = deadlines.watch(self.store.read(keys))
+            try:
+                return await future
+            except CancelledError:
+                deadlines.check(future)
+                raise
+            finally:
+                deadlines.forget(future)
         except (LoadpathError, OSError) as error:
             raise self._failed(error) from error
 
@@ -122,7 +131,7 @@ class Remote:
 
     async def _tried(self, step: Callable[[], Awaitable[T]]) -> T:
         try:
-            return await self._within(step())
+            return await self._deadlines.within(step())
         except (LoadpathError, OSError) as error:
             raise self._failed(error) from error
 

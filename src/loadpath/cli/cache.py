@@ -81,7 +81,7 @@ def get(key: str, /, *, url: str = URL, prefix: str = "cache:") -> int:
                 stored = decode(data)
             except UndecodableError as error:
                 return {**document, "undecodable": str(error)}
-            document |= stored._asdict()
+            document |= msgspec.structs.asdict(stored)
         return document
 
     document = _run(url, prefix, read)

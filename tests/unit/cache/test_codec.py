@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadpath.cache.codec import HEAD, VERSION, check_type, decode, encode
+from loadpath.cache.codec import HEAD, VERSION, Stored, check_type, decode, encode
 from loadpath.cache.errors import NotStorableError, UndecodableError
 
 values = st.recursive(
@@ -26,7 +26,7 @@ STAMP = b"1764040000000000"
 def test_what_goes_in_comes_out(value: Any, tags: tuple[str, ...]) -> None:
     """Value, tags, times and stamp."""
     data = VERSION + STAMP + encode(value, created=12.5, fresh=300.0, tags=tags)
-    assert decode(data) == (int(STAMP), 12.5, 300.0, tags, value)
+    assert decode(data) == Stored(int(STAMP), 12.5, 300.0, tags, value)
 
 
 @given(data=st.binary(max_size=200))

@@ -16,7 +16,7 @@ async def test_a_reply_in_time_is_returned() -> None:
         return 1
 
     assert await deadlines.within(work()) == 1
-    assert not deadlines._due
+    assert not deadlines._waiting
 
 
 async def test_what_is_late_is_cancelled_and_told() -> None:
@@ -29,7 +29,7 @@ async def test_what_is_late_is_cancelled_and_told() -> None:
     )
     assert {type(one) for one in outcomes} == {TimeoutError}
     assert all(one.cancelled() for one in futures)
-    assert not deadlines._due
+    assert not deadlines._waiting
     assert not deadlines._late
 
 
@@ -46,4 +46,16 @@ async def test_a_cancelled_caller_is_cancelled() -> None:
         await task
     other.set_result(2)
     assert await rest == 2
-    assert not deadlines._due
+    assert not deadlines._waiting
+
+
+async def test_a_caller_that_is_cancelled_when_it_is_late_is_cancelled() -> None:
+    """Its cancellation is not lost."""
+    deadlines = Deadlines(0.01)
+    future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    task = asyncio.create_task(deadlines.within(future))
+    await asyncio.sleep(0)
+    future.add_done_callback(lambda _: task.cancel())
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not deadlines._late
