@@ -53,9 +53,8 @@ async def test_a_caller_that_is_cancelled_when_it_is_late_is_cancelled() -> None
     """Its cancellation is not lost."""
     deadlines = Deadlines(0.01)
     future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    future.add_done_callback(lambda _: task.cancel())  # before the task hears of it
     task = asyncio.create_task(deadlines.within(future))
-    await asyncio.sleep(0)
-    future.add_done_callback(lambda _: task.cancel())
     with pytest.raises(asyncio.CancelledError):
         await task
     assert not deadlines._late
