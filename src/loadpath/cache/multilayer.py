@@ -338,23 +338,21 @@ class MultiLayerCache:
         is scanned in steps, so it goes on serving.
 
         Raises:
-            ValueError: The pattern is empty or ends in a lone backslash.
+            ValueError: The pattern is empty, ends in a lone backslash, or L2 is a cluster.
         """
         here = await self._forget_matching(pattern)
         if self._remote is None:
             return here
-        there, done = 0, False
-        steps = self._remote.store.remove_matching(pattern)
+        there, steps = 0, self._remote.store.remove_matching(pattern)
         try:
             # each step has its own time limit, so that a long scan is no failure
             while (removed := await self._remote.tell(partial(anext, steps, None))) is not None:
                 there += removed
-            done = True
         except L2DownError:
-            pass
-        finally:
-            if not done:
-                self._layers.missed(EVERYTHING)
+            self._layers.missed(EVERYTHING)
+        except asyncio.CancelledError:
+            self._layers.missed(EVERYTHING)
+            raise
         await self._forget_matching(pattern)
         return there
 

@@ -16,6 +16,7 @@ from loadpath.resp import Commands, run_script
 
 BARRIER_LIFE: Final = 3_600_000
 """Least life of a barrier (ms): longer than any claim."""
+_NO_PATTERNS: Final = "a cluster cannot be scanned for a pattern: invalidate by tag"
 STEP: Final = 1_000
 """Keys that one step of a scan looks at."""
 
@@ -109,6 +110,9 @@ class ValkeyStore:
         """Remove what matches a pattern, step by step; yields how many each step removed.
 
         Claims go first: a value computed before is refused, and one computed later is new.
+
+        Raises:
+            ValueError: It is no pattern, or the server is a cluster.
         """
         matches = matcher(pattern)
         async for keys in self._scan(self.names.leases, pattern):
@@ -125,6 +129,8 @@ class ValkeyStore:
         cursor: Any = 0
         while True:
             cursor, found = await self._execute("SCAN", cursor, "MATCH", match, "COUNT", STEP)
+            if isinstance(cursor, dict):  # redis-py asks every node of a cluster at once
+                raise ValueError(_NO_PATTERNS)  # noqa: TRY004 - a server's kind, not an argument's
             yield [_text(key)[len(prefix) :] for key in found]
             if int(cursor) == 0:
                 return
