@@ -5,6 +5,7 @@ long it is fresh, its tags, and the value. Nothing in it is executed; data that 
 `UndecodableError`, which a cache counts as a miss.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -17,7 +18,7 @@ HEAD = 17
 """Bytes of version and stamp, by which the server tells one write of a key from another."""
 
 
-class Stored(msgspec.Struct, frozen=True):
+class Stored(msgspec.Struct, frozen=True, gc=False):
     """Hold what was read.
 
     Attributes:
@@ -57,11 +58,10 @@ def decode(data: bytes, type_: Any = Any) -> Stored:
     Raises:
         UndecodableError: It is not what `encode` writes, or the value is not of the type.
     """
-    if data[: len(VERSION)] != VERSION:
+    if not data.startswith(VERSION):
         raise UndecodableError("not an entry of this cache: another version, or a foreign value")
     try:
-        created, fresh, tags, value = _decoder(type_).decode(data[HEAD:])
-        return Stored(int(data[1:HEAD]), created, fresh, tags, value)
+        return Stored(int(data[1:HEAD]), *_decode(type_)(data[HEAD:]))
     except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError) as error:
         raise UndecodableError(f"not an entry of this cache: {error}") from error
 
@@ -72,12 +72,12 @@ def check_type(type_: Any) -> None:
     Raises:
         TypeError: msgspec cannot build it from MessagePack.
     """
-    _decoder(type_)
+    _decode(type_)
 
 
 _encoder = msgspec.msgpack.Encoder()
 
 
 @lru_cache(maxsize=256)
-def _decoder(type_: Any) -> "msgspec.msgpack.Decoder[Any]":
-    return msgspec.msgpack.Decoder(tuple[float, float, tuple[str, ...], type_])
+def _decode(type_: Any) -> Callable[[bytes], Any]:
+    return msgspec.msgpack.Decoder(tuple[float, float, tuple[str, ...], type_]).decode

@@ -26,7 +26,7 @@ from loadpath.core.clock import Clock
 T = TypeVar("T")
 
 
-class Found(msgspec.Struct, frozen=True):
+class Found(msgspec.Struct, frozen=True, gc=False):
     """Tell what L2 holds for a key.
 
     Attributes:
@@ -43,11 +43,6 @@ class Found(msgspec.Struct, frozen=True):
     def head(self) -> bytes:
         """What tells this write of the key from another."""
         return self.data[:HEAD]
-
-    @property
-    def value(self) -> Any:
-        """The value, None when there is none."""
-        return None if self.stored is None else self.stored.value
 
 
 class Layers:

@@ -157,7 +157,8 @@ class MultiLayerCache:
             found = await self._layers.read(self._remote, key, type_)
         except L2DownError:
             return default
-        return found.value if found.fresh > 0 else default
+        stored = found.stored
+        return default if stored is None or not found.fresh > 0 else stored.value
 
     async def get_many(self, keys: Iterable[str], *, type_: Any = Any) -> dict[str, Any]:
         """Return the values of those keys that a layer has fresh."""
