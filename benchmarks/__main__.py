@@ -36,9 +36,10 @@ def machine() -> dict[str, object]:
     }
 
 
-def report(room: str) -> dict[str, object]:
-    """Run one room's benchmark and return what `--json` prints."""
-    results: list[Result] = importlib.import_module(f"benchmarks.{room}").run()
+def report(room: str, trace: Path | None = None) -> dict[str, object]:
+    """Run one room's benchmark, or replay a trace in it, and return what `--json` prints."""
+    module = importlib.import_module(f"benchmarks.{room}")
+    results: list[Result] = module.run() if trace is None else module.replay(trace)
     return {"room": room, "machine": machine(), "results": [one.as_json() for one in results]}
 
 
@@ -57,10 +58,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("room", choices=[*rooms(), "all"])
     parser.add_argument("--json", action="store_true", help="print one JSON document a room")
+    parser.add_argument("--trace", type=Path, help="replay a recorded trace (cache only)")
     given = parser.parse_args(arguments)
+    if given.trace is not None and given.room != "cache":
+        parser.error("--trace is for cache only")
     met = True
     for room in rooms() if given.room == "all" else [given.room]:
-        document = report(room)
+        document = report(room, given.trace)
         figures = document["results"]
         assert isinstance(figures, list)
         met &= all(figure["met"] for figure in figures)

@@ -45,11 +45,25 @@ SYSTEMS: Final = {
     ),
 }
 
-
-LOCKS: Final = {
-    "hold": "Run a command while holding a lock; kill it when the lease is lost.",
-    "ls": "List the locks that are held.",
-    "release": "Take a lock away from its holder.",
+# The other groups of commands, each a module of its own.
+GROUPS: Final = {
+    "lock": (
+        "Hold a distributed lock around a command, list locks, take one.",
+        {
+            "hold": "Run a command while holding a lock; kill it when the lease is lost.",
+            "ls": "List the locks that are held.",
+            "release": "Take a lock away from its holder.",
+        },
+    ),
+    "cache": (
+        "Look into a cache on Valkey or Redis, and invalidate in it.",
+        {
+            "stats": "Count what a cache holds on the server.",
+            "get": "Show what the server holds for a key, and whether a reader would get it.",
+            "invalidate": "Invalidate by key, tag, pattern or age, for every process that shares it.",
+            "warm": "Fill a cache from a file.",
+        },
+    ),
 }
 
 
@@ -143,10 +157,11 @@ def make_app() -> "App":
         commands = App(name=group, help=about)
         commands.command(f"loadpath.cli.{group}:timeline", name="timeline", help=cleandoc(timeline))
         app.command(commands)
-    locks = App(name="lock", help="Hold a distributed lock around a command, list locks, take one.")
-    for name, about in LOCKS.items():
-        locks.command(f"loadpath.cli.lock:{name}", name=name, help=about)
-    app.command(locks)
+    for group, (about, names) in GROUPS.items():
+        commands = App(name=group, help=about)
+        for name, does in names.items():
+            commands.command(f"loadpath.cli.{group}:{name}", name=name, help=does)
+        app.command(commands)
     for name, about in (
         ("guide", "Say where each chapter of the guide lives."),
         ("doctor", "Say what is installed, what is missing, and what that costs."),

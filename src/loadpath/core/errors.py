@@ -12,6 +12,8 @@ LoadpathError
 │   └── systems.timeline.load.client.AnswerLostError (ConnectionError)
 ├── RejectedError
 │   ├── balance.balancer.NoEndpointError (ConnectionError)
+│   ├── cache.errors.NotOpenError (RuntimeError)
+│   ├── cache.errors.TooManyWritesError (RuntimeError)
 │   ├── core.ids.ClockWentBack (RuntimeError)
 │   ├── http.errors.ConnectError (ConnectionError)
 │   │   └── http.errors.ConnectTimeoutError (TimeoutError)
@@ -33,6 +35,12 @@ LoadpathError
 │   └── systems.timeline.load.client.NotSentError (ConnectionError)
 ├── balance.answers.ProbeFailedError (ConnectionError)
 ├── balance.balancer.UnknownEndpointError (LookupError)
+├── cache.errors.FactoryTimeoutError (TimeoutError)
+├── cache.errors.KeyArgumentError (TypeError)
+├── cache.errors.NotStorableError (TypeError)
+├── cache.errors.NotTrackingError (ValueError)
+├── cache.errors.UndecodableError (ValueError)
+├── cache.remote.L2DownError (ConnectionError)
 ├── cli.entry.StoppedError
 ├── cli.entry.UsageError (ValueError)
 ├── core.settings.SettingsError (ValueError)
