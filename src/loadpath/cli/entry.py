@@ -60,7 +60,7 @@ GROUPS: Final = {
         {
             "stats": "Count what a cache holds on the server.",
             "get": "Show what the server holds for a key, and whether a reader would get it.",
-            "invalidate": "Invalidate by key, tag, pattern or age, for all processes that share it.",
+            "invalidate": "Invalidate by key, tag, pattern or age, for all who share it.",
             "warm": "Fill a cache from a file.",
         },
     ),
