@@ -90,19 +90,19 @@ class Remote:
         if guard is None:
             return await self._tried(step)
         try:
-            guard.allow()
+            permit = guard.acquire()
         except RejectedError as error:
             self.refusals += 1
             raise L2DownError(str(error)) from error
         try:
             result = await self._tried(step)
         except L2DownError as error:
-            guard.on_failure(error.__cause__ or error)
+            permit.fail(error)
             raise
         except BaseException:
-            guard.on_cancel()
+            permit.release()
             raise
-        guard.on_success()
+        permit.succeed()
         return result
 
     async def replay(self) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import pytest
 
@@ -19,6 +19,7 @@ from loadpath.cache import (
     NotStorableError,
 )
 from loadpath.core.errors import RejectedError
+from loadpath.resilience import BreakerPolicy, CircuitBreaker
 from loadpath.testing import FakeClock
 
 Shared = Literal["memory", "both"]
@@ -606,24 +607,26 @@ class Breaker:
         self.open = False
         self.heard: list[str] = []
 
-    def allow(self) -> None:
+    def acquire(self) -> Self:
         """Refuse while open."""
         if self.open:
             raise RejectedError("open")
-        self.heard.append("allow")
+        self.heard.append("acquire")
+        return self
 
-    def on_success(self) -> None:
+    def succeed(self) -> None:
         """Count."""
         self.heard.append("success")
 
-    def on_failure(self, error: BaseException) -> None:
-        """Count."""
+    def fail(self, error: BaseException) -> None:
+        """Count what is a failure to whoever guards: never a mere refusal."""
         assert isinstance(error, ConnectionError)
+        assert not isinstance(error, RejectedError)
         self.heard.append("failure")
 
-    def on_cancel(self) -> None:
+    def release(self) -> None:
         """Count."""
-        self.heard.append("cancel")
+        self.heard.append("release")
 
 
 async def test_a_guard_hears_every_step_and_is_obeyed() -> None:
@@ -638,7 +641,25 @@ async def test_a_guard_hears_every_step_and_is_obeyed() -> None:
         store.broken = False
         assert await cache.get("a") is None
         assert await cache.get_or_set("a", lambda: 2) == 2
-    assert guard.heard == ["allow", "success", "allow", "success", "allow", "failure"]
+    assert guard.heard == ["acquire", "success", "acquire", "success", "acquire", "failure"]
+
+
+async def test_a_circuit_breaker_guards_the_shared_layer() -> None:
+    """A layer that is down is left alone after a few failures, and asked again later."""
+    clock = FakeClock()
+    policy = BreakerPolicy(minimum_calls=3, open_for=10.0, half_open_calls=1)
+    breaker, store = CircuitBreaker("l2", policy, clock=clock), Broken()
+    async with MultiLayerCache(store, l1_entries=0, guard=breaker) as cache:
+        await cache.set("a", 1)
+        store.broken = True
+        for _ in range(4):
+            assert await cache.get("a") is None
+        assert breaker.state == "open"
+        store.broken = False
+        assert await cache.get("a") is None
+        clock.advance(10.0)
+        assert await cache.get("a") == 1
+        assert breaker.state == "closed"
 
 
 @pytest.mark.parametrize(
