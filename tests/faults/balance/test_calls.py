@@ -73,7 +73,7 @@ async def test_callers_are_led_around_what_is_broken() -> None:
             assert [each.state for each in stats] == ["ejected"] * 3 + ["up"] * 3
             assert [each.active for each in stats] == [0] * 6
             await until(lambda: hanging.connections == lying.connections == 0)
-    assert asyncio.all_tasks() == before
+    assert asyncio.all_tasks() <= before
 
 
 async def test_one_that_recovers_gets_its_calls_back() -> None:

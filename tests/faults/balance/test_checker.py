@@ -128,7 +128,7 @@ async def test_the_real_thing_leaves_no_connection() -> None:
         await until(lambda: good.connections == hung.connections == 0)
         assert balancer.get_server_stats()[0].state == "up"
         assert good.accepted >= 3
-    assert asyncio.all_tasks() == before
+    assert asyncio.all_tasks() <= before
 
 
 async def test_cancelled_at_any_moment_nothing_is_left() -> None:
@@ -144,7 +144,7 @@ async def test_cancelled_at_any_moment_nothing_is_left() -> None:
         await asyncio.sleep(0)
         task.cancel()  # an impatient caller
         await asyncio.wait([task])
-        await until(lambda: asyncio.all_tasks() == before)
+        await until(lambda: asyncio.all_tasks() <= before)
         assert probe.running["a"] == probe.running["b"] == 0
 
 
@@ -189,7 +189,7 @@ async def test_two_thousand_come_and_go_under_load() -> None:
     gc.collect()
     living = [each for each in gc.get_objects() if isinstance(each, Member)]
     assert not [each for each in living if each.endpoint.host.startswith("churned")]
-    assert asyncio.all_tasks() == before
+    assert asyncio.all_tasks() <= before
 
 
 async def call(balancer: Balancer, held: list[Pick], chance: Random) -> None:

@@ -207,4 +207,4 @@ async def test_callers_that_go_away_leave_nothing(dependency: Dependency) -> Non
     dependency.mood = "answers"
     await dependency.idle()
     served = {task for task in asyncio.all_tasks() if "_serve" in repr(task)}
-    assert asyncio.all_tasks() - served == before
+    assert asyncio.all_tasks() - served <= before

@@ -333,7 +333,7 @@ async def test_cancelling_an_opening_leaves_nothing(server: Valkey) -> None:
         opening.cancel()
         with suppress(asyncio.CancelledError):
             await (await opening).__aexit__()
-    assert asyncio.all_tasks() == before
+    assert asyncio.all_tasks() <= before
     async with RespClient(server.url) as client, asyncio.timeout(30):
         while (await client.execute("CLIENT", "LIST")).count(b"\n") > 1:  # noqa: ASYNC110 - theirs
             await asyncio.sleep(0.02)

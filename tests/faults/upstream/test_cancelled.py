@@ -144,7 +144,7 @@ async def test_a_cancelled_start_leaves_nothing() -> None:
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait([task])
-        assert asyncio.all_tasks() == before
+        assert asyncio.all_tasks() <= before
 
 
 class Never:

@@ -141,7 +141,7 @@ async def test_a_wrong_password_is_told_at_once(resp_valkey: Valkey, password: s
     address = Address(port=resp_valkey.port or 0, password=password)
     with pytest.raises(NotAllowedError, match=r"WRONGPASS|NOAUTH"):
         await RespClient(address).__aenter__()
-    assert asyncio.all_tasks() == before
+    assert asyncio.all_tasks() <= before
 
 
 async def test_publications_reach_their_listeners_within_the_block(client: RespClient) -> None:
@@ -198,7 +198,7 @@ async def test_closing_waits_for_replies_and_refuses_new_commands(resp_valkey: V
     with pytest.raises(NotConnectedError, match="not open"):
         client.execute("PING")
     assert not client.snapshot().connected or client.snapshot().in_flight == 0
-    assert asyncio.all_tasks() == before
+    assert asyncio.all_tasks() <= before
 
 
 async def test_a_client_opens_again(resp_valkey: Valkey) -> None:

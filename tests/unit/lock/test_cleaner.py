@@ -81,4 +81,4 @@ async def test_closing_ends_the_work() -> None:
     await cleaner.close(within=0.01)
     cleaner.add("k", ask(1), asyncio.get_running_loop().time() + 60)
     await cleaner.close(within=0.01)
-    assert asyncio.all_tasks() == before
+    assert asyncio.all_tasks() <= before

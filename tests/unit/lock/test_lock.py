@@ -235,7 +235,7 @@ async def test_ten_thousand_random_cancellations_leak_nothing() -> None:
         assert not await store.held()
         stats = lock.snapshot()
         assert (stats.held, stats.waiting) == (0, 0)
-    assert asyncio.all_tasks() == before
+    assert asyncio.all_tasks() <= before
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -407,7 +407,7 @@ async def test_an_uncontended_section_costs_one_question_and_one_answer() -> Non
     async with DistributedLock(Counting()) as lock:
         for _ in range(10):
             async with lock.hold("k"):
-                assert asyncio.all_tasks() == before
+                assert asyncio.all_tasks() <= before
     assert len(asked) == 10
     assert {ask.patience for ask in asked} == {0.0}
 

@@ -149,7 +149,7 @@ async def test_cancelled_at_any_moment_nothing_is_left() -> None:
         await asyncio.wait(callers)
         assert bulkhead.snapshot().running == bulkhead.snapshot().waiting == 0
         assert breaker.snapshot().permits == 0
-    assert asyncio.all_tasks() == before
+    assert asyncio.all_tasks() <= before
     assert breaker.state == "half_open"
 
 

@@ -169,7 +169,7 @@ async def test_cancelled_at_any_moment_no_task_is_left() -> None:
         assert running == 0
         if not caller.cancelled():
             caller.exception()
-    assert asyncio.all_tasks() == before
+    assert asyncio.all_tasks() <= before
 
 
 async def test_every_call_knows_the_deadline() -> None:
