@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 import pytest
 from msgspec import Meta
-from starlette.types import Message, Scope
+from starlette.types import Message
 
 from loadpath.systems.timeline.api import web
 from loadpath.systems.timeline.api.problems import ProblemError
@@ -54,6 +54,20 @@ def operation(method: str = "GET", **changes: Any) -> Operation:
     return Operation(**({"method": method, "path": "/", "about": "", "handle": echo} | changes))
 
 
+def scope_of(
+    method: str, headers: dict[str, str], *, path: str = "/", query: str = ""
+) -> dict[str, Any]:
+    """Return the ASGI scope of a request."""
+    return {
+        "type": "http",
+        "path": path,
+        "method": method,
+        "query_string": query.encode(),
+        "headers": [(k.lower().encode(), v.encode()) for k, v in headers.items()],
+        "path_params": {},
+    }
+
+
 async def call(
     endpoint: Endpoint,
     method: str = "GET",
@@ -64,14 +78,7 @@ async def call(
     parts: list[bytes] | None = None,
 ) -> tuple[int, dict[str, str], Any]:
     """Send a request into the application, as uvicorn would."""
-    scope: Scope = {
-        "type": "http",
-        "path": path,
-        "method": method,
-        "query_string": query.encode(),
-        "headers": [(k.lower().encode(), v.encode()) for k, v in (headers or {}).items()],
-        "path_params": {},
-    }
+    scope = scope_of(method, headers or {}, path=path, query=query)
     pending = list(parts or [b""])
     sent: list[Message] = []
 
@@ -149,15 +156,7 @@ async def test_a_body_is_read_up_to_the_limit(parts: list[bytes]) -> None:
 async def test_a_client_that_leaves_gets_no_answer() -> None:
     """Nothing is sent to who hung up in mid-body."""
     endpoint = serving(operation("POST", body=Body))
-    headers = JSON | {"Content-Length": "50"}
-    scope: Scope = {
-        "type": "http",
-        "path": "/",
-        "method": "POST",
-        "query_string": b"",
-        "headers": [(k.lower().encode(), v.encode()) for k, v in headers.items()],
-        "path_params": {},
-    }
+    scope = scope_of("POST", JSON | {"Content-Length": "50"})
     messages = [
         {"type": "http.request", "body": b"{", "more_body": True},
         {"type": "http.disconnect"},
@@ -186,14 +185,7 @@ async def test_a_body_that_does_not_arrive_is_given_up(monkeypatch: pytest.Monke
     async def send(message: Message) -> None:
         sent.append(message)
 
-    scope: Scope = {
-        "type": "http",
-        "path": "/",
-        "method": "POST",
-        "query_string": b"",
-        "headers": [(b"content-type", b"application/json"), (b"content-length", b"9")],
-        "path_params": {},
-    }
+    scope = scope_of("POST", JSON | {"Content-Length": "9"})
     await endpoint(scope, receive, send)
     assert sent[0]["status"] == 408
     assert (b"connection", b"close") in sent[0]["headers"]
@@ -213,14 +205,7 @@ async def cut_off(endpoint: Endpoint, parts: list[Message]) -> dict[str, Any]:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    scope: Scope = {
-        "type": "http",
-        "path": "/",
-        "method": "POST",
-        "query_string": b"",
-        "headers": [(b"content-type", b"application/json"), (b"content-length", b"9")],
-        "path_params": {},
-    }
+    scope = scope_of("POST", JSON | {"Content-Length": "9"})
     task = asyncio.ensure_future(endpoint(scope, receive, send))
     if parts:
         await asyncio.sleep(0.01)
