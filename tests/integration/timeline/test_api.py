@@ -254,7 +254,9 @@ async def test_postgresql_down_and_up_again(tmp_path: Path) -> None:
             user = await record.create_user(somebody(), None)
         headers = api.bearer(user.id)
         await ask(api, "POST", "/posts", headers=headers, json={"text": "before"}, status=201)
+        backends = psutil.Process(server.pid).children()
         await server.kill()
+        await asyncio.to_thread(psutil.wait_procs, backends, timeout=30)  # they answer until then
         for method, path, body in (
             ("GET", "/ready", None),
             ("GET", "/timelines/home", None),
