@@ -31,6 +31,8 @@ from loadpath.upstream import Httpx2Transport, HttpxTransport, Upstream
 
 ROUNDS = 9
 REQUESTS = 640
+AT_MOST = 32
+KEPT = {"max_connections": 100, "max_keepalive_connections": AT_MOST}
 BODY = b'{"id": 42, "name": "a small answer, as services give them", "tags": ["a", "b", "c"]}'
 
 Ask = Callable[[], Awaitable[bytes]]
@@ -52,7 +54,7 @@ async def _figures() -> list[Result]:
         stack.enter_context(pinned())
         return [
             result
-            for at_once in (1, 32)
+            for at_once in (1, AT_MOST)
             for result in _compared(await _cost(asks, at_once), at_once)
         ]
 
@@ -125,8 +127,8 @@ async def getting(module: Any, url: str, **given: Any) -> AsyncIterator[Ask]:
 
 
 def own_httpx(urls: list[str]) -> AbstractAsyncContextManager[Ask]:
-    """Ask with httpx as it comes."""
-    return getting(httpx, urls[0])
+    """Ask with httpx, which would keep 20 connections and make the other 12 again and again."""
+    return getting(httpx, urls[0], limits=httpx.Limits(**KEPT))
 
 
 def our_httpx(urls: list[str]) -> AbstractAsyncContextManager[Ask]:
@@ -145,8 +147,8 @@ async def balanced_httpx(urls: list[str]) -> AsyncIterator[Ask]:
 
 
 def own_httpx2(urls: list[str]) -> AbstractAsyncContextManager[Ask]:
-    """Ask with httpx2 as it comes."""
-    return getting(httpx2, urls[0])
+    """Ask with httpx2, which keeps as many as httpx."""
+    return getting(httpx2, urls[0], limits=httpx2.Limits(**KEPT))
 
 
 def our_httpx2(urls: list[str]) -> AbstractAsyncContextManager[Ask]:

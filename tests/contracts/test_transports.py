@@ -1,6 +1,7 @@
 """httpx and httpx2 behave alike over their own transport, over ours, and over an upstream."""
 
 import asyncio
+import pickle
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -76,7 +77,12 @@ async def origin() -> AsyncIterator[Origin]:
 
 def seen(response: Any) -> Seen:
     """Return what the server saw."""
-    return msgspec.json.decode(response.content, type=Seen)
+    return seen_in(response.content)
+
+
+def seen_in(body: bytes) -> Seen:
+    """Return what the server says that it saw."""
+    return msgspec.json.decode(body, type=Seen)
 
 
 async def test_a_request_arrives_and_its_answer_comes_back(kind: Kind, origin: Origin) -> None:
@@ -134,10 +140,45 @@ async def test_bodies_come_down_in_pieces(kind: Kind, origin: Origin) -> None:
     async with kind.client(origin) as client:
         async with client.stream("GET", "/chunks") as response:
             came = b"".join([piece async for piece in response.aiter_bytes()])
-            assert msgspec.json.decode(came, type=Seen).path == "/chunks"
+            assert seen_in(came).path == "/chunks"
         async with client.stream("GET", "/chunks") as response:
             assert response.status_code == 200
         assert (await client.get("/")).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/gzip", "/none", "/chunks"])
+async def test_a_response_that_was_read(kind: Kind, origin: Origin, path: str) -> None:
+    """It is closed, told its size and time, and may be looked at again, even by another process."""
+    async with kind.client(origin) as client:
+        response = await client.get(path)
+    size = len(response.content)
+    assert response.is_closed
+    assert response.is_stream_consumed
+    assert response.num_bytes_downloaded == size or path == "/gzip"
+    assert (response.num_bytes_downloaded > 0) == (size > 0)
+    assert response.elapsed.total_seconds() > 0
+    assert await response.aread() == response.content
+    assert b"".join([piece async for piece in response.aiter_bytes(3)]) == response.content
+    with pytest.raises(kind.module.StreamConsumed):
+        await anext(response.aiter_raw())
+    assert pickle.loads(pickle.dumps(response)).content == response.content  # noqa: S301 - our own
+
+
+async def test_a_response_that_is_streamed(kind: Kind, origin: Origin) -> None:
+    """Its body is given as it came, once, and not after it was closed."""
+    async with kind.client(origin) as client:
+        async with client.stream("GET", "/") as response:
+            assert not response.is_closed
+            came = b"".join([piece async for piece in response.aiter_raw()])
+            assert seen_in(came).path == "/"
+            with pytest.raises(kind.module.StreamConsumed):
+                await response.aread()
+        async with client.stream("GET", "/") as response:
+            pass
+        with pytest.raises(kind.module.StreamClosed):
+            await response.aread()
+        async with client.stream("GET", "/") as response:
+            assert seen_in(await response.aread()).path == "/"
 
 
 async def test_what_httpx_does_itself_still_works(kind: Kind, origin: Origin) -> None:

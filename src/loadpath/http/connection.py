@@ -418,8 +418,9 @@ class Connection(asyncio.Protocol):
 
     def _wait(self, seconds: float) -> None:
         """Bound the wait for something of the response that begins now."""
-        self._read_due = self._loop.time() + seconds
-        self._arm()
+        self._read_due = due = self._loop.time() + seconds
+        if due < self._fires or self._total < self._fires:
+            self._arm()
 
     def _arm(self) -> None:
         due = min(self._total, self._read_due, self._write_due)

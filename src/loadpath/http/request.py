@@ -120,9 +120,10 @@ def outgoing(request: Request, authority: bytes) -> Outgoing:
         chunked = False
     else:
         chunked, length = _streamed(given, added)
-    head = write_request_head(request.method, request.target, [*added, *request.fields])
-    connection = given.get(b"connection")
-    keep_alive = connection is None or b"close" not in tokens_of(connection)
+    lines = [*added, *request.fields] if added else request.fields
+    head = write_request_head(request.method, request.target, lines)
+    connection = given.get(b"connection", b"keep-alive")
+    keep_alive = connection == b"keep-alive" or b"close" not in tokens_of(connection)
     return Outgoing(request.method, head, body, chunked, length, keep_alive, b"upgrade" in given)
 
 

@@ -117,6 +117,8 @@ class Response:
             BodyLostError: The connection ended, or the body broke its framing.
             BodyTimeoutError: It did not come in time.
         """
+        if self.done and self._connection is None and self._held <= most:
+            return self._rest()
         pieces: list[bytes] = []
         size = 0
         while piece := await self.read_some():
@@ -205,6 +207,14 @@ class Response:
         if not self.done and self._error is None:
             self._error = error
             self._wake()
+
+    def _rest(self) -> bytes:
+        """Take all that is held."""
+        pieces = self._pieces
+        rest = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        pieces.clear()
+        self._held = 0
+        return rest
 
     async def _more(self) -> None:
         """Wait until something has come."""

@@ -13,7 +13,7 @@ from loadpath.http.grammar import PATH, QUERY, absolute_form, authority, token, 
 
 LAST_CHUNK = b"0\r\n\r\n"
 
-_FORBIDDEN = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_ALLOWED = b"\t\n\r" + bytes(range(0x20, 0x7F)) + bytes(range(0x80, 0x100))
 _path = re.compile(PATH + QUERY)
 _STATUSES = range(100, 1000)
 _REASONS = {each.value: each.phrase.encode() for each in HTTPStatus}
@@ -93,7 +93,7 @@ def _written(line: bytes, fields: Iterable[Field]) -> bytes:
     lines = [b"%b: %b\r\n" % (checked_name(name), each) for name, each in fields]
     count = len(lines) + 2
     head = b"%b%b\r\n" % (line, b"".join(lines))
-    if head.count(b"\n") != count or head.count(b"\r") != count or _FORBIDDEN.search(head):
+    if head.count(b"\n") != count or head.count(b"\r") != count or head.translate(None, _ALLOWED):
         raise _bad_field(line, fields)
     return head
 

@@ -3,7 +3,7 @@
 from types import ModuleType
 from typing import ClassVar
 
-from loadpath.upstream.adapters.seam import Body, Transport
+from loadpath.upstream.adapters.seam import Body, Here, Transport
 from loadpath.upstream.errors import ExtraMissingError
 
 try:
@@ -18,8 +18,17 @@ class _Body(Body, httpx.AsyncByteStream):
     module: ClassVar[ModuleType] = httpx
 
 
+class _Here(Here, httpx.Response):
+    """Be a response of httpx whose body is here."""
+
+    def let_go(self, came: bytes) -> None:
+        """Leave httpx's stream, which leads back here: such a circle waits for the collector."""
+        self.stream = httpx.ByteStream(came)
+
+
 class HttpxTransport(Transport, httpx.AsyncBaseTransport):
     """Carry the requests of an `httpx.AsyncClient`; see `seam.Transport`."""
 
     module: ClassVar[ModuleType] = httpx
     body: ClassVar[type[Body]] = _Body
+    here: ClassVar[type[Here]] = _Here

@@ -3,7 +3,7 @@
 from types import ModuleType
 from typing import ClassVar
 
-from loadpath.upstream.adapters.seam import Body, Transport
+from loadpath.upstream.adapters.seam import Body, Here, Transport
 from loadpath.upstream.errors import ExtraMissingError
 
 try:
@@ -18,8 +18,13 @@ class _Body(Body, httpx2.AsyncByteStream):
     module: ClassVar[ModuleType] = httpx2
 
 
+class _Here(Here, httpx2.Response):
+    """Be a response of httpx2 whose body is here."""
+
+
 class Httpx2Transport(Transport, httpx2.AsyncBaseTransport):
     """Carry the requests of an `httpx2.AsyncClient`; see `seam.Transport`."""
 
     module: ClassVar[ModuleType] = httpx2
     body: ClassVar[type[Body]] = _Body
+    here: ClassVar[type[Here]] = _Here

@@ -34,6 +34,7 @@ class Transport:
 
     module: ClassVar[ModuleType]
     body: ClassVar[type["Body"]]
+    here: ClassVar[type["Here"]]
 
     def __init__(
         self, upstream: Upstream | None = None, *, pool: ConnectionPool | None = None
@@ -52,7 +53,7 @@ class Transport:
         try:
             body = request.stream
             if isinstance(body, self._whole):
-                body = await request.aread() or None  # waits for nothing
+                body = request.read() or None  # waits for nothing
             sending, timeouts = _sending(request, body), _timeouts_of(request)
             if self._upstream is not None:
                 response: http.Response | Response = await self._upstream.send(
@@ -62,17 +63,28 @@ class Transport:
                 assert self._pool is not None
                 origin = self._origin(request)
                 response = await self._pool.request(origin, sending, timeouts=timeouts)
-            # A body that came with its head needs no stream of ours.
             whole = await response.read() if response.done else None
         except (LoadpathError, ValueError) as error:
             raise translated(self.module, error, request) from error
+        return self._answer(response, whole, request)
+
+    def _answer(self, response: http.Response | Response, whole: bytes | None, request: Any) -> Any:
+        """Return a response of the client; a body that came with its head needs no stream of ours.
+
+        One that must be decoded first takes the client's own way.
+        """
         head = response.head
-        return self.module.Response(
+        here = whole is not None and b"content-encoding" not in head.index
+        kind: Any = self.here if here else self.module.Response
+        answer = kind(
             head.status,
             headers=head.fields,
             stream=self.body(response, request) if whole is None else self._whole(whole),
             extensions={"http_version": _VERSIONS[head.minor > 0], "reason_phrase": head.reason},
         )
+        if here:
+            answer.came = whole
+        return answer
 
     async def aclose(self) -> None:
         """Close its own pool; what was handed in stays open."""
@@ -86,6 +98,43 @@ class Transport:
             message = f"the scheme must be http or https, not {url.scheme!r}"
             raise self.module.UnsupportedProtocol(message, request=request)
         return _origin(scheme, url.raw_host, url.port, request.extensions.get("sni_hostname"))
+
+
+class Here:
+    """Be a response whose body is here: reading it needs none of the client's streams.
+
+    Those are four asynchronous generators, a tenth of what a small request costs. The client's own
+    `aread` has the last word: where it does not find the body, it reads the stream.
+
+    Attributes:
+        came: The body, until it is read.
+    """
+
+    came: bytes | None = None
+    is_closed: bool
+    is_stream_consumed: bool
+    stream: Any
+
+    async def aread(self) -> bytes:
+        """Read the body."""
+        came, self.came = self.came, None
+        if came is None or self.is_stream_consumed or self.is_closed:
+            return await self._read()
+        self._content = came
+        self._num_bytes_downloaded = len(came)
+        content = await self._read()
+        if not self.is_closed:
+            self.is_stream_consumed = self.is_closed = True
+            await self.stream.aclose()  # tells the client how long all took
+            self.let_go(came)
+        return content
+
+    def let_go(self, came: bytes) -> None:
+        """Hold nothing of the client that leads back to this response; it was read."""
+
+    async def _read(self) -> bytes:
+        content: bytes = await super().aread()  # type: ignore[misc]
+        return content
 
 
 class Body:

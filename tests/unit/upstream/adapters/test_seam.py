@@ -1,13 +1,17 @@
 """What the seam makes of a request of httpx: where it goes, how long it waits, what it owns."""
 
+import gc
+import weakref
 from math import inf
+from typing import Any
 
 import httpx
+import httpx2
 import pytest
 
 from loadpath.http import ConnectionPool, Origin, Timeouts
-from loadpath.upstream import HttpxTransport, Upstream
-from loadpath.upstream.adapters.seam import _SOON, _timeouts_of
+from loadpath.upstream import Httpx2Transport, HttpxTransport, Upstream
+from loadpath.upstream.adapters.seam import _SOON, Here, _timeouts_of
 from tests.contracts.mirror_server import mirroring
 
 
@@ -79,3 +83,40 @@ async def test_it_closes_what_it_made_and_nothing_else() -> None:
         assert own._pool.snapshot().connections == 0
         with pytest.raises(httpx.ConnectError, match="closed"):
             await own.handle_async_request(request(str(origin)))
+
+
+class Another:
+    """Be a response of a client that keeps what it read under another name."""
+
+    is_closed = False
+    is_stream_consumed = False
+
+    async def aread(self) -> bytes:
+        """Read the stream, as if nothing was there."""
+        self.is_closed = self.is_stream_consumed = True
+        return b"of the stream"
+
+
+class AnotherHere(Here, Another):
+    """Be one whose body is here."""
+
+
+async def test_a_client_that_keeps_the_body_elsewhere_reads_its_stream() -> None:
+    """What we know of its inside saves work and decides nothing."""
+    response = AnotherHere()
+    response.came = b"came"
+    assert await response.aread() == b"of the stream"
+
+
+@pytest.mark.parametrize(("module", "kind"), [(httpx, HttpxTransport), (httpx2, Httpx2Transport)])
+async def test_a_response_that_was_read_leaves_no_cycle(module: Any, kind: Any) -> None:
+    """It goes when the last one lets go of it, and needs no garbage collector."""
+    async with mirroring() as origin, module.AsyncClient(transport=kind()) as client:
+        response = await client.get(str(origin))
+        left = weakref.ref(response)
+        gc.disable()
+        try:
+            del response
+            assert left() is None
+        finally:
+            gc.enable()
