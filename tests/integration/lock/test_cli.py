@@ -94,7 +94,9 @@ async def test_signals_are_forwarded(resp_valkey: Valkey, client: RespClient) ->
         await line(process)
         process.send_signal(signal.SIGTERM)
         assert await asyncio.wait_for(process.wait(), 60) == 7
-    async with loadpath(resp_valkey, "hold", "k", "--", "sh", "-c", f"{SAY}; sleep 60") as process:
+    # No shell here: one that is about to become `sleep` may swallow the signal.
+    script = "from signal import *; signal(SIGINT, SIG_DFL); print(1, flush=True); pause()"
+    async with loadpath(resp_valkey, "hold", "k", "--", sys.executable, "-c", script) as process:
         await line(process)
         process.send_signal(signal.SIGINT)
         assert await asyncio.wait_for(process.wait(), 60) == 130
