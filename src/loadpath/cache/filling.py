@@ -27,6 +27,7 @@ from loadpath.cache.options import EntryOptions
 from loadpath.cache.remote import L2DownError, Remote
 from loadpath.cache.watches import Watch
 from loadpath.core.backoff import Backoff
+from loadpath.core.histogram import Histogram
 
 Factory = Callable[..., Any]
 """Computes a value, async or not; with a parameter it gets a `FillContext`."""
@@ -113,6 +114,7 @@ class Filler:
         self._flights: dict[str, Flight] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._open = False
+        self.latency = Histogram()
         self.calls = 0
         self.errors = 0
         self.stale_served = 0
@@ -354,13 +356,17 @@ class Filler:
         self, flight: Flight, context: FillContext, remote: Remote | None, token: str
     ) -> Any:
         self.calls += 1
+        now = self._layers.clock.monotonic
+        begun = now()
         task = asyncio.get_running_loop().create_task(_invoked(flight.factory, context))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
         try:
             await self._watched(task, flight, remote, token)
             if task.done():
-                return task.result()
+                value = task.result()
+                self.latency.record(max(0.0, now() - begun))
+                return value
         finally:
             task.cancel()
         hard = flight.options.factory_hard_timeout

@@ -11,6 +11,7 @@ from typing import Any
 from loadpath.cache.barriers import Barriers
 from loadpath.cache.entry import USES, Entry
 from loadpath.cache.stats import L1Stats
+from loadpath.cache.windows import HitWindows
 from loadpath.core.clock import Clock
 
 
@@ -37,6 +38,7 @@ class L1(ABC):
         self._max_bytes = max_bytes
         self._entries: dict[str, Entry] = {}
         self._bytes = 0
+        self._windows = HitWindows(clock.monotonic())
         self.hits = 0
         self.misses = 0
         self.evictions = 0
@@ -110,6 +112,10 @@ class L1(ABC):
         """Return the keys held, in no order; do not change the layer meanwhile."""
         return iter(self._entries)
 
+    def mark(self) -> None:
+        """Note how far the counts are, for the ratios of the last minutes."""
+        self._windows.mark(self._monotonic(), self.hits, self.misses)
+
     def snapshot(self) -> L1Stats:
         """Return the counts of this moment."""
         return L1Stats(
@@ -120,6 +126,7 @@ class L1(ABC):
             evictions=self.evictions,
             expired=self.expired,
             refusals=self.refusals,
+            lately=self._windows.ratios(self._monotonic(), self.hits, self.misses),
         )
 
     @abstractmethod

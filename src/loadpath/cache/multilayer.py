@@ -29,6 +29,7 @@ from loadpath.cache.rules import InvalidationRules
 from loadpath.cache.s3fifo import S3Fifo
 from loadpath.cache.stats import CacheStats
 from loadpath.cache.store import Store
+from loadpath.cache.windows import STEP
 from loadpath.core.clock import Clock, SystemClock
 from loadpath.core.ports import Guard
 
@@ -103,7 +104,9 @@ class MultiLayerCache:
         self._remote: Remote | None = None
         if store is not None:
             recovery = Recovery(limit=recovery_limit)
-            self._remote = Remote(store, timeout=l2_timeout, recovery=recovery, guard=guard)
+            self._remote = Remote(
+                store, timeout=l2_timeout, clock=clock, recovery=recovery, guard=guard
+            )
         self._missed = asyncio.Event()
         self._layers = Layers(
             l1=self._l1,
@@ -127,6 +130,7 @@ class MultiLayerCache:
         if self._backplane is not None:
             self._stop_hearing = await self._backplane.start(self)
         self._filler.open()
+        self._filler.spawn(self._mark())
         if self._remote is not None:
             self._filler.spawn(self._recover(self._remote))
         return self
@@ -400,6 +404,7 @@ class MultiLayerCache:
             stale_served=filler.stale_served,
             stores_refused=filler.refused,
             filling=len(filler),
+            factory_latency=filler.latency.snapshot(),
         )
 
     def changed(self, key: str) -> None:
@@ -477,6 +482,14 @@ class MultiLayerCache:
             removed += sum([self._layers.forget(key) for key in part if matches(key)])
             await asyncio.sleep(0)
         return removed
+
+    async def _mark(self) -> None:
+        """Note now and then how far the counts are."""
+        while True:
+            await asyncio.sleep(STEP)
+            for layer in (self._l1, self._remote):
+                if layer is not None:
+                    layer.mark()
 
     async def _recover(self, remote: Remote) -> None:
         """Let the shared layer hear what it missed, once it is back."""

@@ -48,9 +48,16 @@ class PopularKeys:
         if self._records >= self._half_life:
             self._halve()
 
-    def top(self, count: int) -> list[str]:
-        """Return the keys asked for most, the most popular first."""
-        return nlargest(count, self._counts, key=lambda key: (self._counts[key], key))
+    def top(self, count: int | None = None, *, prefix: str = "") -> list[str]:
+        """Return the keys asked for most, the most popular first.
+
+        Args:
+            count: Most keys; None for all that are counted.
+            prefix: Beginning of the keys that count.
+        """
+        keys = [key for key in self._counts if key.startswith(prefix)] if prefix else self._counts
+        most = len(keys) if count is None else count
+        return nlargest(most, keys, key=lambda key: (self._counts[key], key))
 
     def _replace_least(self, key: str) -> None:
         """Let a key take the place of the least counted; the heap may be behind the counts."""

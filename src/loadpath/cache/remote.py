@@ -13,10 +13,16 @@ from loadpath.cache.deadlines import Deadlines
 from loadpath.cache.recovery import Missed, Recovery
 from loadpath.cache.stats import L2Stats
 from loadpath.cache.store import Store
+from loadpath.cache.windows import HitWindows
+from loadpath.core.clock import Clock
 from loadpath.core.errors import LoadpathError, RejectedError
+from loadpath.core.histogram import Histogram
 from loadpath.core.ports import Guard
 
 T = TypeVar("T")
+
+TIMED = 16
+"""Of this many reads one is timed."""
 
 
 class L2DownError(LoadpathError, ConnectionError):
@@ -29,17 +35,28 @@ class Remote:
     Args:
         store: The layer.
         timeout: How long one step may take (s).
+        clock: Tells monotonic time.
         recovery: Keeps what the layer missed.
         guard: Decides whether a step may be tried, such as a circuit breaker.
     """
 
     def __init__(
-        self, store: Store, *, timeout: float, recovery: Recovery, guard: Guard | None = None
+        self,
+        store: Store,
+        *,
+        timeout: float,
+        clock: Clock,
+        recovery: Recovery,
+        guard: Guard | None = None,
     ) -> None:
         self.store = store
         self.recovery = recovery
         self._deadlines = Deadlines(timeout)
         self._guard = guard
+        self._now = clock.monotonic
+        self._windows = HitWindows(clock.monotonic())
+        self._latency = Histogram()
+        self._reads = 0
         self.hits = 0
         self.misses = 0
         self.garbage = 0
@@ -54,6 +71,9 @@ class Remote:
         Raises:
             L2DownError: It failed, took too long, or was not tried.
         """
+        self._reads += 1
+        if not self._reads % TIMED:
+            return await self._timed(keys)
         if self.recovery or self._guard is not None:
             return await self.ask(partial(self.store.read, keys))
         deadlines = self._deadlines
@@ -68,6 +88,12 @@ class Remote:
                 deadlines.forget(future)
         except (LoadpathError, OSError) as error:
             raise self._failed(error) from error
+
+    async def _timed(self, keys: Sequence[str]) -> "Sequence[bytes | None]":
+        begun = self._now()
+        data = await self.read(keys)
+        self._latency.record(max(0.0, self._now() - begun))
+        return data
 
     async def ask(self, step: Callable[[], Awaitable[T]]) -> T:
         """Return what a step comes to, unless the layer still has invalidations to hear.
@@ -115,6 +141,10 @@ class Remote:
         await self.tell(lambda: self._replayed(missed))
         self.recovery.done(missed, times)
 
+    def mark(self) -> None:
+        """Note how far the counts are, for the ratios of the last minutes."""
+        self._windows.mark(self._now(), self.hits, self.misses)
+
     def snapshot(self) -> L2Stats:
         """Return the counts of this moment."""
         return L2Stats(
@@ -127,6 +157,8 @@ class Remote:
             refusals=self.refusals,
             waiting=len(self.recovery),
             distrusted=bool(self.recovery),
+            lately=self._windows.ratios(self._now(), self.hits, self.misses),
+            latency=self._latency.snapshot(),
         )
 
     async def _tried(self, step: Callable[[], Awaitable[T]]) -> T:

@@ -2,6 +2,9 @@
 
 import msgspec
 
+from loadpath.cache.windows import HitRatios
+from loadpath.core.histogram import HistogramSnapshot
+
 
 class L1Stats(msgspec.Struct, frozen=True, kw_only=True):
     """Count what the memory layer did.
@@ -14,6 +17,7 @@ class L1Stats(msgspec.Struct, frozen=True, kw_only=True):
         evictions: Entries that left because the layer was full.
         expired: Entries found too old to be served.
         refusals: Entries larger than the whole layer.
+        lately: Hit ratios of the last minute, five minutes and hour.
     """
 
     entries: int
@@ -23,6 +27,7 @@ class L1Stats(msgspec.Struct, frozen=True, kw_only=True):
     evictions: int
     expired: int
     refusals: int
+    lately: HitRatios
 
     @property
     def hit_ratio(self) -> float:
@@ -43,6 +48,8 @@ class L2Stats(msgspec.Struct, frozen=True, kw_only=True):
         refusals: Operations that the guard did not let through, or that waited for recovery.
         waiting: Invalidations kept for when the layer is back.
         distrusted: Whether reads pass the layer by until those are done.
+        lately: Hit ratios of the last minute, five minutes and hour.
+        latency: How long reads took (s), one of sixteen.
     """
 
     hits: int
@@ -54,6 +61,8 @@ class L2Stats(msgspec.Struct, frozen=True, kw_only=True):
     refusals: int
     waiting: int
     distrusted: bool
+    lately: HitRatios
+    latency: HistogramSnapshot
 
     @property
     def hit_ratio(self) -> float:
@@ -72,6 +81,7 @@ class CacheStats(msgspec.Struct, frozen=True, kw_only=True):
         stale_served: Answers with a value past its ttl.
         stores_refused: Values not stored because their key was invalidated meanwhile.
         filling: Keys being filled now.
+        factory_latency: How long factories took that returned a value (s).
     """
 
     l1: L1Stats | None
@@ -81,6 +91,7 @@ class CacheStats(msgspec.Struct, frozen=True, kw_only=True):
     stale_served: int
     stores_refused: int
     filling: int
+    factory_latency: HistogramSnapshot
 
 
 class WriteBehindStats(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ user's latest key most often, for everybody. Memory is bounded; the least recent
 """
 
 from collections import Counter, OrderedDict
+from itertools import islice
 
 
 class Successions:
@@ -40,6 +41,10 @@ class Successions:
             self._latest.popitem(last=False)
         if before is not None and before != key:
             self._follow(before, key)
+
+    def active(self, count: int) -> list[str]:
+        """Return the users who asked last, the latest first."""
+        return list(islice(reversed(self._latest), count))
 
     def predict(self, user: str, count: int = 5) -> list[str]:
         """Return the keys that a user will most likely ask for next, the likeliest first."""
