@@ -3,11 +3,14 @@
 Guide: chapter 5 "다층 캐싱 전략" (multi-layer caching).
 """
 
-from loadpath.cache.backplane import TrackingBackplane, tracking
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from loadpath.cache.coalesce import Write
 from loadpath.cache.commit import AfterCommit
 from loadpath.cache.context import FillContext
 from loadpath.cache.errors import (
+    ExtraMissingError,
     FactoryTimeoutError,
     KeyArgumentError,
     NotOpenError,
@@ -20,22 +23,58 @@ from loadpath.cache.memory import MemoryStore
 from loadpath.cache.missing import MISSING
 from loadpath.cache.multilayer import MultiLayerCache
 from loadpath.cache.options import EntryOptions
+from loadpath.cache.plans import (
+    ACTIVE_USERS,
+    GUIDE_PLANS,
+    WarmPlan,
+    warm_popular,
+    warm_predicted,
+)
 from loadpath.cache.popular import PopularKeys
 from loadpath.cache.rules import InvalidationRules
 from loadpath.cache.stats import CacheStats, L1Stats, L2Stats, WriteBehindStats
 from loadpath.cache.store import Store
 from loadpath.cache.successions import Successions
-from loadpath.cache.valkey import ValkeyStore
 from loadpath.cache.warm import WarmReport, warm
-from loadpath.cache.write_behind import WriteBehind
+from loadpath.cache.windows import HitRatios
+
+if TYPE_CHECKING:
+    from loadpath.cache.backplane import TrackingBackplane, tracking
+    from loadpath.cache.schedule import (
+        EVERY_HOUR,
+        EVERY_NIGHT,
+        ScheduledWarmup,
+        ScheduleSnapshot,
+        WarmupSchedule,
+    )
+    from loadpath.cache.valkey import ValkeyStore
+    from loadpath.cache.write_behind import WriteBehind
+
+_EXTRAS = {
+    "EVERY_HOUR": "loadpath.cache.schedule",
+    "EVERY_NIGHT": "loadpath.cache.schedule",
+    "ScheduleSnapshot": "loadpath.cache.schedule",
+    "ScheduledWarmup": "loadpath.cache.schedule",
+    "TrackingBackplane": "loadpath.cache.backplane",
+    "ValkeyStore": "loadpath.cache.valkey",
+    "WarmupSchedule": "loadpath.cache.schedule",
+    "WriteBehind": "loadpath.cache.write_behind",
+    "tracking": "loadpath.cache.backplane",
+}
 
 __all__ = [
+    "ACTIVE_USERS",
+    "EVERY_HOUR",
+    "EVERY_NIGHT",
+    "GUIDE_PLANS",
     "MISSING",
     "AfterCommit",
     "CacheStats",
     "EntryOptions",
+    "ExtraMissingError",
     "FactoryTimeoutError",
     "FillContext",
+    "HitRatios",
     "InvalidationRules",
     "KeyArgumentError",
     "L1Stats",
@@ -46,16 +85,29 @@ __all__ = [
     "NotStorableError",
     "NotTrackingError",
     "PopularKeys",
+    "ScheduleSnapshot",
+    "ScheduledWarmup",
     "Store",
     "Successions",
     "TooManyWritesError",
     "TrackingBackplane",
     "UndecodableError",
     "ValkeyStore",
+    "WarmPlan",
     "WarmReport",
+    "WarmupSchedule",
     "Write",
     "WriteBehind",
     "WriteBehindStats",
     "tracking",
     "warm",
+    "warm_popular",
+    "warm_predicted",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs an extra when it is asked for."""
+    if name not in _EXTRAS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_EXTRAS[name]), name)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from loadpath.cache.errors import NotTrackingError
+from loadpath.cache.hearing import Hearing
 from loadpath.cache.names import Names
 from loadpath.resp import Commands, Reply
 
@@ -22,22 +23,6 @@ def tracking(prefix: str = "cache:") -> list[tuple[str, ...]]:
     names = Names(prefix)
     track = ("CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", names.prefix, "PREFIX", names.barriers)
     return [track]
-
-
-class Hearing(Protocol):
-    """Be told what changed."""
-
-    def changed(self, key: str) -> None:
-        """Learn that the entry of a key was written or removed."""
-        ...
-
-    def tag_changed(self, tag: str) -> None:
-        """Learn that a tag was invalidated."""
-        ...
-
-    def all_changed(self) -> None:
-        """Learn that anything may have changed."""
-        ...
 
 
 class Client(Commands, Protocol):

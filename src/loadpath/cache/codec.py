@@ -1,8 +1,8 @@
 """How a value travels to the shared layer: MessagePack in a versioned envelope.
 
 `1`, sixteen digits of the stamp that the server gave, then MessagePack of when it was stored, how
-long it is fresh, its tags, and the value. Nothing in it is executed; data that is anything else is
-`UndecodableError`, which a cache counts as a miss.
+long it is fresh, its tags, and the value, perhaps packed as a whole. Nothing in it is
+executed; data that is anything else is `UndecodableError`, which a cache counts as a miss.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from loadpath.cache.errors import NotStorableError, UndecodableError
+from loadpath.cache.packing import unpack
 
 VERSION = b"1"
 HEAD = 17
@@ -27,6 +28,7 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
         fresh: For how long it is fresh after that (s).
         tags: What invalidates it.
         value: The value.
+        size: Bytes of it and what travelled with it, unpacked.
     """
 
     stamp: int
@@ -34,6 +36,7 @@ class Stored(msgspec.Struct, frozen=True, gc=False):
     fresh: float
     tags: tuple[str, ...]
     value: Any
+    size: int
 
 
 def encode(value: Any, *, created: float, fresh: float, tags: tuple[str, ...] = ()) -> bytes:
@@ -60,8 +63,10 @@ def decode(data: bytes, type_: Any = Any) -> Stored:
     """
     if not data.startswith(VERSION):
         raise UndecodableError("not an entry of this cache: another version, or a foreign value")
+    body = unpack(data[HEAD:])
     try:
-        return Stored(int(data[1:HEAD]), *_decode(type_)(data[HEAD:]))
+        created, fresh, tags, value = _decode(type_)(body)
+        return Stored(int(data[1:HEAD]), created, fresh, tags, value, HEAD + len(body))
     except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError) as error:
         raise UndecodableError(f"not an entry of this cache: {error}") from error
 

@@ -3,6 +3,13 @@
 from loadpath.core.errors import LoadpathError, RejectedError
 
 
+class ExtraMissingError(LoadpathError, ImportError):
+    """Report that loadpath was installed without the packages that a part needs."""
+
+    def __init__(self, part: str) -> None:
+        super().__init__(f"{part} needs its extra: pip install 'loadpath[cache]'")
+
+
 class NotOpenError(RejectedError, RuntimeError):
     """Refuse work of a cache that is not open: use `async with`."""
 

@@ -18,7 +18,6 @@ from math import inf
 from secrets import token_hex
 from typing import Any, Final, NamedTuple
 
-from loadpath.cache.codec import encode
 from loadpath.cache.context import FillContext
 from loadpath.cache.errors import FactoryTimeoutError, NotOpenError
 from loadpath.cache.layers import Found, Layers
@@ -405,8 +404,7 @@ class Filler:
             return False
         filled, size = False, layers.size_of(value, options)
         if remote is not None:
-            body = encode(value, created=layers.clock.time(), fresh=l2_ttl, tags=options.tags)
-            size = len(body)
+            body, size = layers.encoded(value, fresh=l2_ttl, tags=options.tags)
             fill = partial(
                 remote.store.fill, flight.key, body,
                 token=token, life=l2_ttl + options.grace, tags=options.tags,

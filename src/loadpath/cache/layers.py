@@ -18,6 +18,7 @@ from loadpath.cache.entry import ALWAYS, Entry
 from loadpath.cache.errors import NotStorableError, UndecodableError
 from loadpath.cache.l1 import L1
 from loadpath.cache.options import EntryOptions
+from loadpath.cache.packing import pack
 from loadpath.cache.recovery import EVERYTHING, Missed
 from loadpath.cache.remote import L2DownError, Remote
 from loadpath.cache.watches import Watch, Watches
@@ -54,6 +55,7 @@ class Layers:
         barriers: Tags invalidated in this process.
         clock: Tells both times.
         random: Where jitter comes from.
+        pack_above: Bodies larger than this are packed for the shared layer (bytes), None: none.
         on_missed: Called when the shared layer missed an invalidation.
     """
 
@@ -65,6 +67,7 @@ class Layers:
         barriers: Barriers,
         clock: Clock,
         random: Random,
+        pack_above: int | None = None,
         on_missed: Callable[[], None],
     ) -> None:
         self.l1 = l1
@@ -74,6 +77,7 @@ class Layers:
         self.clock = clock
         self._time = clock.time
         self.random = random
+        self._pack_above = pack_above
         self._on_missed = on_missed
 
     async def read(self, remote: Remote, key: str, type_: Any) -> Found:
@@ -151,7 +155,7 @@ class Layers:
             stored.value,
             fresh=min(ttl, found.fresh),
             options=options.with_tags(stored.tags),
-            size=len(found.data),
+            size=stored.size,
             born=born,
             watch=watch,
         )
@@ -162,6 +166,18 @@ class Layers:
         if entry is not None:
             entry.eager_at = self.clock.monotonic() + seconds
             entry.check_at = min(entry.eager_at, entry.fresh_until)
+
+    def encoded(self, value: Any, *, fresh: float, tags: tuple[str, ...]) -> tuple[bytes, int]:
+        """Return what goes to the shared layer, and how large it is unpacked (bytes).
+
+        Raises:
+            NotStorableError: MessagePack cannot hold the value.
+        """
+        body = encode(value, created=self._time(), fresh=fresh, tags=tags)
+        size = len(body)
+        if self._pack_above is not None and size > self._pack_above:
+            body = pack(body)
+        return body, size
 
     def size_of(self, value: Any, options: EntryOptions) -> int:
         """Return what a value counts for in memory (bytes): as long as it is encoded."""

@@ -11,18 +11,19 @@ from functools import partial, wraps
 from random import Random
 from typing import Any, Literal, ParamSpec, Self, TypeVar, get_args, get_type_hints
 
-from loadpath.cache.backplane import TrackingBackplane
 from loadpath.cache.barriers import Barriers
-from loadpath.cache.codec import check_type, encode
+from loadpath.cache.codec import check_type
 from loadpath.cache.commit import AfterCommit
 from loadpath.cache.filling import Factory, Filler, Stale
 from loadpath.cache.glob import matcher
+from loadpath.cache.hearing import Backplane
 from loadpath.cache.keys import key_builder
 from loadpath.cache.l1 import L1
 from loadpath.cache.layers import Layers
 from loadpath.cache.lru import Lru
 from loadpath.cache.missing import MISSING
 from loadpath.cache.options import EntryOptions
+from loadpath.cache.packing import check_library
 from loadpath.cache.recovery import EVERYTHING, Missed, Recovery
 from loadpath.cache.remote import L2DownError, Remote
 from loadpath.cache.rules import InvalidationRules
@@ -55,6 +56,8 @@ class MultiLayerCache:
         policy: Who leaves memory when it is full.
         options: How entries are kept, unless an entry says otherwise.
         guard: Decides whether the shared layer may be asked, such as a circuit breaker.
+        pack_above: Values larger than this as they are encoded are packed with Zstandard for the
+            shared layer (bytes); None: none is.
         l2_timeout: How long one step in the shared layer may take (s).
         backplane: Tells what other processes change.
         recovery_delay: How long to wait before an invalidation is tried again (s).
@@ -76,8 +79,9 @@ class MultiLayerCache:
         policy: Policy = "s3fifo",
         options: EntryOptions | None = None,
         guard: Guard | None = None,
+        pack_above: int | None = None,
         l2_timeout: float = 1.0,
-        backplane: TrackingBackplane | None = None,
+        backplane: Backplane | None = None,
         recovery_delay: float = 2.0,
         recovery_limit: int = 1_000,
         clock: Clock | None = None,
@@ -92,6 +96,10 @@ class MultiLayerCache:
             )
         if not l1_entries and store is None:
             raise ValueError("a cache needs a layer: give a store, or l1_entries above 0")
+        if pack_above is not None:
+            if pack_above < 0:
+                raise ValueError(f"pack_above must be at least 0 bytes or None, not {pack_above}")
+            check_library()
         self.options = options or EntryOptions()
         self.rules = InvalidationRules()
         clock, barriers = clock or SystemClock(), Barriers()
@@ -114,6 +122,7 @@ class MultiLayerCache:
             barriers=barriers,
             clock=clock,
             random=random or Random(),  # noqa: S311 - spreads expiry, guards nothing
+            pack_above=pack_above,
             on_missed=self._missed.set,
         )
         self._filler = Filler(self._layers)
@@ -462,7 +471,7 @@ class MultiLayerCache:
         layers.forget(key)
         if remote is None:
             return layers.size_of(value, options)
-        body = encode(value, created=layers.clock.time(), fresh=ttl, tags=options.tags)
+        body, size = layers.encoded(value, fresh=ttl, tags=options.tags)
         step = partial(remote.store.put, key, body, life=ttl + options.grace, tags=options.tags)
         watch = layers.watches.join(key)
         try:
@@ -471,7 +480,7 @@ class MultiLayerCache:
             changed = watch.dirty
             layers.watches.part(key, watch)
             layers.forget(key)
-        return None if changed else len(body)
+        return None if changed else size
 
     async def _forget_matching(self, pattern: str) -> int:
         """Forget what matches in memory and on its way there, letting others run in between."""

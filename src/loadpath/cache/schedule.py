@@ -17,12 +17,17 @@ from math import inf
 from typing import Any, Self
 
 import msgspec
-from cronsim import CronSim, CronSimError
 
+from loadpath.cache.errors import ExtraMissingError
 from loadpath.cache.multilayer import MultiLayerCache
 from loadpath.cache.options import EntryOptions
 from loadpath.core.clock import Clock, SystemClock
 from loadpath.core.errors import LoadpathError
+
+try:
+    from cronsim import CronSim, CronSimError
+except ModuleNotFoundError as error:
+    raise ExtraMissingError("the warm-up schedule") from error
 
 EVERY_NIGHT = "0 2 * * *"
 """When the guide warms what is popular: at 02:00."""

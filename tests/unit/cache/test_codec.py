@@ -26,7 +26,7 @@ STAMP = b"1764040000000000"
 def test_what_goes_in_comes_out(value: Any, tags: tuple[str, ...]) -> None:
     """Value, tags, times and stamp."""
     data = VERSION + STAMP + encode(value, created=12.5, fresh=300.0, tags=tags)
-    assert decode(data) == Stored(int(STAMP), 12.5, 300.0, tags, value)
+    assert decode(data) == Stored(int(STAMP), 12.5, 300.0, tags, value, len(data))
 
 
 @given(data=st.binary(max_size=200))
