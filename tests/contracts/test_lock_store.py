@@ -287,7 +287,7 @@ async def test_a_waiter_is_told_where_the_store_tells(store: LockStore) -> None:
     def on_grant(owner: str, token: int) -> None:
         told.set_result((owner, token))
 
-    async with store.listening(on_grant, lambda: None):
+    async with store.listening(on_grant, lambda: None, lambda _: None):
         first = await token_of(store, "k", ask("a"))
         await store.acquire("k", ask("b", patience=20.0))
         await store.release("k", ask("a"), first)

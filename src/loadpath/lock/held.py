@@ -18,7 +18,7 @@ class HeldLock:
     Attributes:
         key: The lock.
         ask: What the store was asked for; its owner names this acquisition, and no other ever.
-        wanted: Whether others waited for it at the time of its grant, and so probably still do.
+        wanted: Whether others wait for it, as far as was heard.
     """
 
     key: str
