@@ -304,10 +304,12 @@ class Holder:
 
 
 @asynccontextmanager
-async def holder(url: str, key: str, ttl: float) -> AsyncIterator[Holder]:
+async def holder(
+    url: str, key: str, ttl: float, env: dict[str, str] | None = None
+) -> AsyncIterator[Holder]:
     """Run a holder until the end of the block."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, HOLDER, url, key, str(ttl), stdout=asyncio.subprocess.PIPE
+        sys.executable, HOLDER, url, key, str(ttl), stdout=asyncio.subprocess.PIPE, env=env
     )
     try:
         yield Holder(process)

@@ -157,6 +157,7 @@ async def test_tokens_grow_through_a_failover_that_lost_the_last_grant() -> None
             for number in range(3):
                 if number == 2:
                     replica._started().send_signal(signal.SIGSTOP)
+                    await client.execute("CLIENT", "KILL", "TYPE", "REPLICA")
                 answer = await RedisLockStore(client).acquire("k", Ask(f"a/{number}", 0.01))
                 assert isinstance(answer, Grant)
                 tokens.append(answer.token)
