@@ -155,9 +155,7 @@ async def test_a_dead_server_is_an_error_and_its_return_is_noticed(opener: Opene
 
 
 @every_client
-async def test_publications_are_heard_within_the_block(
-    opener: Opener, resp_valkey: Valkey
-) -> None:
+async def test_publications_are_heard_within_the_block(opener: Opener, resp_valkey: Valkey) -> None:
     """In order, from the moment the server agreed; a listener that raises harms nobody."""
     heard: list[bytes] = []
     reported: list[dict[str, Any]] = []
@@ -178,7 +176,7 @@ async def test_publications_are_heard_within_the_block(
                     while len(heard) < 5:  # noqa: ASYNC110 - theirs
                         await asyncio.sleep(0.01)
             async with asyncio.timeout(30):
-                while await client.execute("PUBLISH", "news", "late"):
+                while await client.execute("PUBLISH", "news", "late"):  # noqa: ASYNC110 - theirs
                     await asyncio.sleep(0.01)
     finally:
         loop.set_exception_handler(None)
@@ -187,9 +185,7 @@ async def test_publications_are_heard_within_the_block(
 
 
 @every_client
-async def test_a_channel_that_may_not_be_heard_is_told(
-    opener: Opener, resp_valkey: Valkey
-) -> None:
+async def test_a_channel_that_may_not_be_heard_is_told(opener: Opener, resp_valkey: Valkey) -> None:
     """On entering, and nothing is left."""
     before = asyncio.all_tasks()
     async with RespClient(resp_valkey.url) as admin:

@@ -1,4 +1,4 @@
-"""One channel, heard through redis-py for as long as it is wanted, over one connection or the next."""
+"""One channel, heard through redis-py: over one connection, or the next when that is lost."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from loadpath.core.backoff import Backoff
 from loadpath.resp.commands import OnGap, OnMessage
 
 QUIET = 5.0
-"""Silence (s) after which the server is asked whether it is there, and again after which it is not."""
+"""Silence (s) after which the server is asked whether it is there; after as much more it is not."""
 _BACKOFF = Backoff(base=0.05, cap=2.0, jitter="equal")
 
 

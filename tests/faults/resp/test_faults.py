@@ -400,7 +400,6 @@ def _contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
     return serving, ssl.create_default_context(cadata=pem.decode())
 
 
-
 @pytest.mark.blocking  # redis-py reads its own version from the disk for a new connection
 async def test_a_channel_through_redis_py_is_heard_again_and_tells_the_gap(
     server: Valkey, link: Link, monkeypatch: pytest.MonkeyPatch

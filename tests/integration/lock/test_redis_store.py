@@ -259,7 +259,7 @@ async def test_waiters_through_redis_py_do_not_poll(opened: Any, resp_valkey: Va
 
             tasks = [asyncio.create_task(section(lock)) for lock in (one, other) * 10]
             async with asyncio.timeout(30):
-                while (await here.held())[0].waiting < len(tasks):
+                while (await here.held())[0].waiting < len(tasks):  # noqa: ASYNC110 - theirs
                     await asyncio.sleep(0.01)
             before = await asked(redis)
             await asyncio.sleep(1.0)
