@@ -18,8 +18,8 @@ from loadpath.local.probes import http_ready, tcp_ready
 from loadpath.local.process import Child, Plan, run
 from loadpath.local.programs import Finding, Program, survey
 from loadpath.local.replication import PostgresCluster, postgres_cluster
+from loadpath.local.sentinels import ValkeySentinel, valkey_sentinel
 from loadpath.local.valkey_group import ValkeyCluster, valkey_cluster
-from loadpath.local.valkey_sentinel import ValkeySentinel, valkey_sentinel
 from loadpath.local.valkey_server import Valkey, valkey
 
 __all__ = [

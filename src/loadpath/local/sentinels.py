@@ -129,9 +129,8 @@ async def valkey_sentinel(
         settings={**DEFAULTS, **checked},
         start_timeout=start_timeout,
     )
-    plan = _Plan(replicas=replicas, sentinels=sentinels, down_after=down_after)
     async with owned_folder(None, base=memory_base if relaxed else None) as folder:
-        starting = _Group(folder, options, plan)
+        starting = _Group(folder, options, replicas, sentinels, down_after)
         await on_free_ports(starting.start_on, count=1 + replicas + sentinels)
         try:
             yield ValkeySentinel(nodes=starting.nodes, sentinels=starting.sentinels)
@@ -139,22 +138,16 @@ async def valkey_sentinel(
             await finish(starting.stop())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Plan:
-    replicas: int
-    sentinels: int
-    down_after: float
-
-    def watch(self, ports: list[int]) -> list[str]:
-        """Return what every Sentinel is told of the servers on these ports, the primary first."""
-        primary, *others = ports
-        ms = round(self.down_after * 1000)
-        return [
-            f"sentinel monitor {NAME} {LOOPBACK} {primary} {self.sentinels // 2 + 1}",
-            f"sentinel down-after-milliseconds {NAME} {ms}",
-            f"sentinel failover-timeout {NAME} {10 * ms}",
-            *(f"sentinel known-replica {NAME} {LOOPBACK} {port}" for port in others),
-        ]
+def watched(ports: list[int], *, sentinels: int, down_after: float) -> list[str]:
+    """Return what each of so many Sentinels is told of the servers, the primary's port first."""
+    primary, *others = ports
+    patience = round(down_after * 1000)
+    return [
+        f"sentinel monitor {NAME} {LOOPBACK} {primary} {sentinels // 2 + 1}",
+        f"sentinel down-after-milliseconds {NAME} {patience}",
+        f"sentinel failover-timeout {NAME} {10 * patience}",
+        *(f"sentinel known-replica {NAME} {LOOPBACK} {port}" for port in others),
+    ]
 
 
 @dataclass(slots=True)
@@ -163,13 +156,15 @@ class _Group:
 
     folder: Path
     options: Options
-    plan: _Plan
+    replicas: int
+    watching: int
+    down_after: float
     nodes: tuple[Valkey, ...] = field(default=(), init=False)
     sentinels: tuple[Sentinel, ...] = field(default=(), init=False)
 
     async def start_on(self, ports: list[int]) -> None:
         """Start everything on these ports and wait until all know each other."""
-        data, watching = ports[: self.plan.replicas + 1], ports[self.plan.replicas + 1 :]
+        data, watching = ports[: self.replicas + 1], ports[self.replicas + 1 :]
         names = ["primary", *(f"replica-{n}" for n in range(1, len(data)))]
         follow = {"replicaof": f"{LOOPBACK} {data[0]}"}
         self.nodes = tuple(self._node(name, follow if n else {}) for n, name in enumerate(names))
@@ -182,7 +177,7 @@ class _Group:
             await _start(self.nodes, data)
             await self._all(_follows, self.nodes)
             await _start(self.sentinels, watching)
-            await self._all(partial(_knows, self.plan), self.sentinels)
+            await self._all(partial(_knows, self.replicas, self.watching), self.sentinels)
         except BaseException:
             await finish(self.stop())
             raise
@@ -207,7 +202,7 @@ class _Group:
         for one in self.sentinels:
             others = [each for each in zip(self.sentinels, watching, strict=True) if each[0] != one]
             one.watch = [
-                *self.plan.watch(data),
+                *watched(data, sentinels=self.watching, down_after=self.down_after),
                 f"sentinel auth-pass {NAME} {password}",
                 *(f"sentinel known-sentinel {NAME} {LOOPBACK} {p} {o.id}" for o, p in others),
             ]
@@ -241,7 +236,7 @@ async def _follows(server: Valkey) -> bool:
     return bool(found) and found.get("master_link_status", "up") == "up"
 
 
-async def _knows(plan: _Plan, sentinel: Valkey) -> bool:
+async def _knows(replicas: int, sentinels: int, sentinel: Valkey) -> bool:
     """Return whether this Sentinel knows every server and, with the others, could replace one."""
     found = (await _info(sentinel, "sentinel")).get("master0", "")
     said = dict(part.partition("=")[::2] for part in found.split(","))
@@ -249,8 +244,8 @@ async def _knows(plan: _Plan, sentinel: Valkey) -> bool:
     quorum = await ask(sentinel.port, sentinel.password, f"SENTINEL CKQUORUM {NAME}")
     return (
         said.get("status") == "ok"
-        and said.get("slaves") == str(plan.replicas)
-        and said.get("sentinels") == str(plan.sentinels)
+        and said.get("slaves") == str(replicas)
+        and said.get("sentinels") == str(sentinels)
         and quorum is not None
-        and quorum.startswith(f"OK {plan.sentinels} usable")
+        and quorum.startswith(f"OK {sentinels} usable")
     )
