@@ -33,20 +33,21 @@ _PAGE = 500
 
 
 def _script(*names: str) -> Script:
-    return Script("".join((_LUA / f"{name}.lua").read_text("utf-8") for name in ("head", *names)))
+    parts = [(_LUA / f"{name}.lua").read_text("utf-8") for name in ("token", *names)]
+    return Script("".join(parts))
 
 
 class _Scripts:
     """Hold the scripts of one kind of lock."""
 
     def __init__(self, kind: str) -> None:
-        self.acquire = _script(kind, "queue", "acquire")
-        self.renew = _script(kind, "renew")
-        self.release = _script(kind, "queue", "release")
-        self.held = _script(kind, "held")
+        self.acquire = _script("head", kind, "queue", "acquire")
+        self.renew = _script("head", kind, "renew")
+        self.release = _script("head", kind, "queue", "release")
+        self.held = _script("head", kind, "held")
 
 
-TRY = Script((_LUA / "try.lua").read_text("utf-8"))
+TRY = _script("try")
 EXCLUSIVE, SHARED = _Scripts("exclusive"), _Scripts("shared")
 _DELETES = (("DELIFEQ", ()), ("DELEX", ("IFEQ",)))
 """Commands that delete a key with a certain value: Valkey's since 9.0, Redis's since 8.4."""

@@ -14,7 +14,7 @@ local function fits()
 end
 
 local function grant(owner, _, ttl, channel)
-  local token = next_token(ttl)
+  local token = next_token(last, us, ttl)
   local mark = redis.call('EXISTS', queue) == 1 and '+' or ''
   redis.call('SET', lock, mark .. owner .. ' ' .. token .. ' ' .. channel, 'PX', ttl)
   return token
