@@ -8,12 +8,12 @@ Redlock is left out on purpose: see the reference page.
 """
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib import resources
 from typing import Any
 
-from loadpath.lock.errors import LockUnavailableError
+from loadpath.lock.errors import TooFewReplicasError
 from loadpath.lock.ledger import Ask, Busy, Grant, Holding
 from loadpath.lock.store import ASK, Held, OnGap, OnGrant, OnWanted
 from loadpath.resp import (
@@ -27,6 +27,7 @@ from loadpath.resp import (
     Sharded,
     run_script,
 )
+from loadpath.resp.encoding import Argument
 
 _LUA = resources.files(__package__) / "lua"
 _PAGE = 500
@@ -99,7 +100,7 @@ class RedisLockStore:
         """Give the lock to `ask.owner`, or a place in the queue.
 
         Raises:
-            LockUnavailableError: Granted, and given back because too few replicas have it.
+            TooFewReplicasError: Granted, and given back because too few replicas have it.
         """
         if ask.patience or ask.capacity > 1 or self._replicas:
             return await self._acquire(key, ask)
@@ -111,10 +112,13 @@ class RedisLockStore:
             return _answer(await self._commands.execute("EVAL", TRY.source, *call))
 
     async def renew(self, key: str, ask: Ask, ttl: float) -> bool:
-        """Lengthen the lease of `ask.owner` to `ttl` from now; False when it has none."""
+        """Lengthen the lease of `ask.owner` to `ttl` from now; False when it has none.
+
+        Raises:
+            TooFewReplicasError: It counts for nothing, although the server has it.
+        """
         details = (ask.owner, _milliseconds(ttl))
-        keys = self._keys(key, ask)
-        return bool(await run_script(self._commands, _scripts(ask).renew, keys, details))
+        return bool(await self._lease(key, ask, _scripts(ask).renew, details))
 
     async def release(self, key: str, ask: Ask, token: int = 0) -> bool:
         """Give back the lock of `ask.owner` and leave the queue; False when it had none."""
@@ -176,16 +180,25 @@ class RedisLockStore:
             _milliseconds(ask.patience),
             self._channel,
         )
+        try:
+            return _answer(await self._lease(key, ask, _scripts(ask).acquire, details))
+        except TooFewReplicasError:
+            await self.release(key, ask)
+            raise
+
+    async def _lease(
+        self, key: str, ask: Ask, script: Script, details: Sequence[Argument]
+    ) -> Reply:
+        """Run a script that answers with a positive number once it has written a lease."""
         keys = self._keys(key, ask)
-        script = _scripts(ask).acquire
         if not self._replicas:
-            return _answer(await run_script(self._commands, script, keys, details))
+            return await run_script(self._commands, script, keys, details)
         assert isinstance(self._commands, Pinning)
         async with self._commands.pinned(keys[0]) as connection:
-            answer = _answer(await run_script(connection, script, keys, details))
-            if type(answer) is Grant:
-                await self._replicated(key, ask, connection)
-        return answer
+            reply = await run_script(connection, script, keys, details)
+            if type(reply) is int and reply:
+                await self._replicated(key, connection)
+        return reply
 
     def _keys(self, key: str, ask: Ask) -> tuple[str, str, str, str, str]:
         name = self._prefix + _tag(key) + ("" if ask.capacity == 1 else ":shared")
@@ -216,16 +229,12 @@ class RedisLockStore:
                 tag, _, _ = name.decode().removeprefix(begin).rpartition("}")
                 yield _untag(tag)
 
-    async def _replicated(self, key: str, ask: Ask, connection: Commands) -> None:
+    async def _replicated(self, key: str, connection: Commands) -> None:
         have = await connection.execute(
             "WAIT", self._replicas, _milliseconds(self._replicas_within)
         )
         if have < self._replicas:
-            await self.release(key, ask)
-            raise LockUnavailableError(
-                f"{key!r} was not granted: {have} of {self._replicas} replicas had it in "
-                f"{self._replicas_within:g} s"
-            )
+            raise TooFewReplicasError(key, have, self._replicas, self._replicas_within)
 
 
 async def _scanned(server: Commands, pattern: str) -> AsyncIterator[bytes]:

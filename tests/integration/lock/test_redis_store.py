@@ -3,15 +3,23 @@
 import asyncio
 import signal
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from itertools import pairwise
+from random import Random
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis, RedisCluster
 
 from loadpath.local import Valkey, valkey, valkey_cluster
-from loadpath.lock import Ask, DistributedLock, Grant, LockOptions, LockUnavailableError
+from loadpath.lock import (
+    Ask,
+    DistributedLock,
+    Grant,
+    LockOptions,
+    LockTimeout,
+    LockUnavailableError,
+)
 from loadpath.lock.redis import RedisLockStore
 from loadpath.resp import CommandError, Commands, RespClient
 from loadpath.resp.redis import RedisCommands
@@ -209,6 +217,45 @@ async def test_a_holder_is_told_that_somebody_waits(client: RespClient) -> None:
         await lock.release(held)
         assert "DELIFEQ" not in server.heard
         await lock.release(await waiting)
+
+
+@pytest.mark.parametrize(
+    "opened", [ours, pytest.param(theirs, marks=pytest.mark.blocking, id="redis-py")]
+)
+async def test_no_wake_up_is_lost(opened: Any, resp_valkey: Valkey, client: RespClient) -> None:
+    """Under load, with holders that leave at once and waiters that give up or are cancelled.
+
+    Who misses a wake-up asks again after 100 s, which is longer than this test may take.
+    """
+    chance = Random(6)
+    options = LockOptions(ttl=600.0, wait=600.0)
+    hasty = LockOptions(ttl=600.0, wait=0.003)
+    done = 0
+
+    async def work(lock: DistributedLock) -> None:
+        nonlocal done
+        for _ in range(15):
+            with suppress(LockTimeout):
+                async with lock.hold("k", options=hasty if chance.random() < 0.2 else options):
+                    await asyncio.sleep(chance.choice((0.0, 0.0, 0.001)))
+            await asyncio.sleep(chance.choice((0.0, 0.0, 0.002)))
+        done += 1
+
+    async with AsyncExitStack() as stack:
+        locks = []
+        for _ in range(3):
+            store = RedisLockStore(await stack.enter_async_context(opened(resp_valkey.url)))
+            locks.append(await stack.enter_async_context(DistributedLock(store)))
+        async with asyncio.timeout(60):
+            tasks = [asyncio.create_task(work(lock)) for lock in locks * 8]
+            for task in tasks[:6]:
+                await asyncio.sleep(chance.uniform(0, 0.02))
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            while any(one.snapshot().cleaning for one in locks):  # noqa: ASYNC110 - theirs
+                await asyncio.sleep(0.01)
+    assert done >= len(tasks) - 6
+    assert not await client.execute("EXISTS", "loadpath:lock:{k}", "loadpath:lock:{k}:queue")
 
 
 @asynccontextmanager
