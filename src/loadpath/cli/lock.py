@@ -129,16 +129,22 @@ class _Run:
         for number in SIGNALS:
             loop.add_signal_handler(number, self._forward, number)
         try:
-            async with _locks(url) as lock, lock.hold(key, options=options) as held:
+            async with _locks(url) as lock:
+                return await self._held(lock, key, options)
+        except asyncio.CancelledError:
+            if self._came is None:
+                raise
+            return 128 + self._came
+
+    async def _held(self, lock: DistributedLock, key: str, options: LockOptions) -> int:
+        """Run the command under the lock; what went wrong is said before anything is closed."""
+        try:
+            async with lock.hold(key, options=options) as held:
                 return await self._run(held)
         except LockTimeout as error:
             return _said(str(error), NOT_HAD)
         except LeaseLost as error:
             return _said(f"{error}; the command was killed", LOST)
-        except asyncio.CancelledError:
-            if self._came is None:
-                raise
-            return 128 + self._came
 
     async def _run(self, held: HeldLock) -> int:
         self._starting = True

@@ -9,6 +9,7 @@ from loadpath.lock.lease import Lease
 from loadpath.lock.ledger import Ask
 
 OnLost = Callable[[], None]
+GONE = "the store took it away"
 
 
 @dataclass(slots=True, eq=False)
@@ -105,6 +106,10 @@ class HeldLock:
         """Note that the holder is done with it, and return whether it was still held."""
         self._on_lost = None
         return self._lease.release(self._loop.time())
+
+    def found_gone(self) -> None:
+        """Note that the store did not know it any more when it was given back."""
+        self._why = GONE
 
     def loss(self) -> LeaseLost:
         """Return the error that says that, and why, this lock is lost."""

@@ -19,7 +19,7 @@ import msgspec
 from loadpath.core.errors import InDoubtError, RejectedError
 from loadpath.lock.cleaner import Cleaner
 from loadpath.lock.errors import LockTimeout, LockUnavailableError, ReleaseInDoubtError
-from loadpath.lock.held import HeldLock
+from loadpath.lock.held import GONE, HeldLock
 from loadpath.lock.hold import Hold
 from loadpath.lock.lease import Lease
 from loadpath.lock.ledger import Ask, Busy, Grant
@@ -189,7 +189,7 @@ class DistributedLock:
         try:
             # The token is for a shortcut that fails when somebody waits.
             token = 0 if held.wanted else held.token
-            return await self.store.release(held.key, held.ask, token)
+            known = await self.store.release(held.key, held.ask, token)
         except (InDoubtError, RejectedError) as error:
             self._abandon(held.key, held.ask, held.ttl)
             free = f"{held.key!r} is free, or will be in {held.ttl:g} s"
@@ -197,6 +197,9 @@ class DistributedLock:
         except BaseException:
             self._abandon(held.key, held.ask, held.ttl)
             raise
+        if not known:
+            held.found_gone()
+        return known
 
     async def extend(self, held: HeldLock, ttl: float) -> None:
         """Renew a lock at once, for this ttl from now on.
@@ -219,7 +222,7 @@ class DistributedLock:
         if known:
             held.renewed(asked)
         else:
-            held.lose("the store took it away")
+            held.lose(GONE)
         held.check()
 
     def snapshot(self) -> LockStats:

@@ -10,7 +10,7 @@ from math import inf
 from random import Random
 
 from loadpath.core.backoff import Backoff
-from loadpath.lock.held import HeldLock
+from loadpath.lock.held import GONE, HeldLock
 
 Renew = Callable[[HeldLock, float], Awaitable[bool]]
 """Renews a lock for a ttl; False when the store does not know it any more."""
@@ -77,7 +77,7 @@ class Watchdog:
         finally:
             self._renewing.pop(lock, None)
         if not known:
-            lock.lose("it could not be renewed in time" if lock.lost else "the store took it away")
+            lock.lose("it could not be renewed in time" if lock.lost else GONE)
 
     async def _asked_until_answered(self, lock: HeldLock) -> bool:
         """Return whether the store still knows the lease, which is renewed then."""

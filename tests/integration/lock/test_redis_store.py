@@ -19,6 +19,7 @@ from loadpath.lock import (
     LockOptions,
     LockTimeout,
     LockUnavailableError,
+    TooFewReplicasError,
 )
 from loadpath.lock.redis import RedisLockStore
 from loadpath.resp import CommandError, Commands, RespClient
@@ -147,14 +148,18 @@ async def test_a_grant_waits_for_its_replicas(opened: Any) -> None:
                 while not lock.snapshot().waiting:  # noqa: ASYNC110 - nothing tells
                     await asyncio.sleep(0)
             await lock.release(await waiting)
+            kept = await lock.acquire("kept")
             replica._started().send_signal(signal.SIGSTOP)
             try:
                 with pytest.raises(LockUnavailableError, match="0 of 1 replicas"):
                     await lock.acquire("k", options=LockOptions(wait=0.0))
-                assert not await store.held()
+                with pytest.raises(TooFewReplicasError):
+                    await store.renew("kept", kept.ask, 30.0)
+                assert [held.key for held in await store.held()] == ["kept"]
             finally:
                 replica._started().send_signal(signal.SIGCONT)
             await lock.release(await lock.acquire("k"))
+            assert await store.renew("kept", kept.ask, 30.0)
 
 
 async def test_tokens_grow_through_a_failover_that_lost_the_last_grant() -> None:
