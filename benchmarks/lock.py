@@ -6,14 +6,14 @@ peers are redis-py's asyncio Lock with a connection per task, as its users run i
 lock on valkey-glide (one connection, SET NX PX and a script that compares and deletes).
 
 Sequential cost is wall time against the bare round trips of the simplest lock on the same
-connection: SET NX PX and DELIFEQ, without token, queue, renewal or any care. Both go over a link of
-about a millisecond each way, as between two zones, so that trips are what is counted; on loopback,
-where a trip is nothing but CPU, ours takes 1.2 to 1.7 times as long.
+connection: SET NX PX and DELIFEQ, without token, queue, renewal or any care. On loopback, where a
+trip is nothing but CPU; and over a link of about a millisecond each way, as between two zones.
 
 Fairness: 20 workers in 3 processes' worth of locks of unequal size take turns of 5 ms on one key;
 the ideal queue lets each wait for the other 19 turns. Hand-over: two connections that wait for each
 other over such links; from the moment one begins to release until the other holds, in round trips
-measured in the same run; and after a crashed holder, in ttls.
+measured in the same run, by those who take turns and behind a holder who got a free lock; and after
+a crashed holder, in ttls.
 """
 
 import asyncio
@@ -69,9 +69,11 @@ async def measured() -> list[Result]:
     async with valkey(relaxed=True) as server:
         return [
             *await costs(server.url),
-            await alone(server.url),
+            await alone(server.url, "on loopback"),
+            await alone_over_a_link(server.url),
             *await fairness(server.url),
             await hand_over(server.url),
+            await hand_over_of_a_free_lock(server.url),
             await after_a_crash(server.url),
         ]
 
@@ -133,13 +135,15 @@ async def costs(url: str) -> list[Result]:
     ]
 
 
-async def alone(url: str) -> Result:
+async def alone_over_a_link(url: str) -> Result:
+    """Measure one task beside the bare round trips, where a trip takes its time."""
+    async with far(url) as there:
+        return await alone(there, "2 ms away")
+
+
+async def alone(url: str, where: str) -> Result:
     """Measure one task beside the bare round trips."""
-    async with (
-        far(url) as there,
-        RespClient(there) as client,
-        DistributedLock(RedisLockStore(client)) as lock,
-    ):
+    async with RespClient(url) as client, DistributedLock(RedisLockStore(client)) as lock:
 
         async def ours(_: int) -> None:
             await lock.release(await lock.acquire("ours"))
@@ -148,9 +152,9 @@ async def alone(url: str) -> Result:
             await client.execute("SET", "bare", "somebody", "NX", "PX", 30_000)
             await client.execute("DELIFEQ", "bare", "somebody")
 
-        rounds = [(await wall(ours), await wall(bare)) for _ in range(ROUNDS)]
+        rounds = [(await wall(ours), await wall(bare)) for _ in range(3 * ROUNDS)]
     return Result(
-        name="acquire + release, one task",
+        name=f"acquire + release, one task, {where}",
         ours=median(mine for mine, _ in rounds),
         unit="us",
         better="lower",
@@ -260,6 +264,41 @@ async def hand_over(url: str) -> Result:
         goal=2.0,
         goal_on="ours",
     )
+
+
+async def hand_over_of_a_free_lock(url: str) -> Result:
+    """Time the same behind a holder whom nobody waited for when it came."""
+    took, trips = [], []
+    async with (
+        far(url) as there,
+        opened(there) as one,
+        opened(there) as other,
+        RespClient(there) as client,
+    ):
+        for _ in range(HANDOVERS // 2):
+            held = await one.acquire("k")
+            waiting = asyncio.create_task(_had(other))
+            await asyncio.sleep(6 * ONE_WAY)
+            begun = time.perf_counter()
+            await client.execute("PING")
+            trips.append(time.perf_counter() - begun)
+            let_go = time.perf_counter()
+            await one.release(held)
+            took.append(await waiting - let_go)
+    return Result(
+        name="hand-over of a lock that was free, p50",
+        ours=median(took) / median(trips),
+        unit="round trips",
+        better="lower",
+        goal=2.0,
+        goal_on="ours",
+    )
+
+
+async def _had(lock: DistributedLock) -> float:
+    """Return when a waiter had the lock."""
+    async with lock.hold("k", options=LockOptions(wait=60.0)):
+        return time.perf_counter()
 
 
 async def after_a_crash(url: str) -> Result:

@@ -5,16 +5,25 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import pairwise
 from random import Random
+from typing import NamedTuple
 
 import asyncpg
 import pytest
-from redis.asyncio import Redis
+from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.sentinel import Sentinel
 
-from loadpath.local import Postgres, Valkey
+from loadpath.local import (
+    Postgres,
+    Valkey,
+    ValkeyCluster,
+    ValkeySentinel,
+    valkey_cluster,
+    valkey_sentinel,
+)
 from loadpath.lock import Ask, Busy, DistributedLock, Grant, Ledger, LockOptions, MemoryLockStore
 from loadpath.lock.postgres import PostgresLockStore
 from loadpath.lock.redis import RedisLockStore
-from loadpath.lock.store import LockStore
+from loadpath.lock.store import ASK, LockStore
 from loadpath.resp import RespClient
 from loadpath.resp.redis import RedisCommands
 from tests.integration.lock.conftest import lock_postgres
@@ -22,8 +31,27 @@ from tests.integration.resp.conftest import resp_valkey
 
 __all__ = ["lock_postgres", "resp_valkey"]
 
-Servers = tuple[Valkey, Postgres]
+
+class Servers(NamedTuple):
+    """Every server that keeps leases here."""
+
+    valkey: Valkey
+    sentinel: ValkeySentinel
+    cluster: ValkeyCluster
+    postgres: Postgres
+
+
 Opener = Callable[[Servers], AbstractAsyncContextManager[LockStore]]
+
+
+@pytest.fixture(scope="module")
+async def servers(resp_valkey: Valkey, lock_postgres: Postgres) -> AsyncIterator[Servers]:
+    """Run what the other tests have not, for these alone."""
+    async with (
+        valkey_sentinel(replicas=1, relaxed=True) as watched,
+        valkey_cluster(replicas=1, relaxed=True) as cluster,
+    ):
+        yield Servers(resp_valkey, watched, cluster, lock_postgres)
 
 
 @asynccontextmanager
@@ -35,7 +63,7 @@ async def memory(_: Servers) -> AsyncIterator[LockStore]:
 @asynccontextmanager
 async def on_valkey(servers: Servers) -> AsyncIterator[LockStore]:
     """Give a store on Valkey through our connection."""
-    async with RespClient(servers[0].url) as client:
+    async with RespClient(servers.valkey.url) as client:
         await client.execute("FLUSHALL")
         yield RedisLockStore(client)
 
@@ -43,8 +71,30 @@ async def on_valkey(servers: Servers) -> AsyncIterator[LockStore]:
 @asynccontextmanager
 async def through_redis_py(servers: Servers) -> AsyncIterator[LockStore]:
     """Give a store on Valkey through redis-py."""
-    async with Redis.from_url(servers[0].url) as client:
+    async with Redis.from_url(servers.valkey.url) as client:
         await client.flushall()
+        yield RedisLockStore(RedisCommands(client))
+
+
+@asynccontextmanager
+async def through_sentinel(servers: Servers) -> AsyncIterator[LockStore]:
+    """Give a store on the primary that Sentinels name; a grant waits for its replica."""
+    group = servers.sentinel
+    known = Sentinel(
+        group.addresses, sentinel_kwargs={"password": group.password}, password=group.password
+    )
+    async with known.master_for(group.name) as client:
+        await client.flushall()
+        yield RedisLockStore(RedisCommands(client), replicas=1, replicas_within=30.0)
+    for each in known.sentinels:
+        await each.aclose()
+
+
+@asynccontextmanager
+async def on_a_cluster(servers: Servers) -> AsyncIterator[LockStore]:
+    """Give a store on a cluster."""
+    async with RedisCluster.from_url(servers.cluster.url) as client:
+        await client.flushall(target_nodes="primaries")
         yield RedisLockStore(RedisCommands(client))
 
 
@@ -52,7 +102,7 @@ async def through_redis_py(servers: Servers) -> AsyncIterator[LockStore]:
 async def on_postgres(servers: Servers) -> AsyncIterator[LockStore]:
     """Give a store on PostgreSQL whose waiters ask."""
     async with asyncpg.create_pool(
-        servers[1].dsn, min_size=1, max_size=4, statement_cache_size=0
+        servers.postgres.dsn, min_size=1, max_size=4, statement_cache_size=0
     ) as pool:
         store = PostgresLockStore(pool)
         await store.install()
@@ -65,7 +115,7 @@ async def listening_on_postgres(servers: Servers) -> AsyncIterator[LockStore]:
     """Give a store on PostgreSQL whose waiters are told."""
     async with on_postgres(servers) as store:
         assert isinstance(store, PostgresLockStore)
-        listener = await asyncpg.connect(servers[1].dsn)
+        listener = await asyncpg.connect(servers.postgres.dsn)
         try:
             yield PostgresLockStore(store._pool, listener=listener)
         finally:
@@ -79,6 +129,8 @@ every_store = pytest.mark.parametrize(
         pytest.param(memory, id="memory"),
         pytest.param(on_valkey, id="valkey"),
         pytest.param(through_redis_py, id="redis-py", marks=pytest.mark.blocking),
+        pytest.param(through_sentinel, id="sentinel", marks=pytest.mark.blocking),
+        pytest.param(on_a_cluster, id="cluster", marks=pytest.mark.blocking),
         pytest.param(on_postgres, id="postgres"),
         pytest.param(listening_on_postgres, id="postgres-listening"),
     ],
@@ -86,11 +138,9 @@ every_store = pytest.mark.parametrize(
 
 
 @pytest.fixture
-async def store(
-    opener: Opener, resp_valkey: Valkey, lock_postgres: Postgres
-) -> AsyncIterator[LockStore]:
+async def store(opener: Opener, servers: Servers) -> AsyncIterator[LockStore]:
     """Give an empty store."""
-    async with opener((resp_valkey, lock_postgres)) as opened:
+    async with opener(servers) as opened:
         yield opened
 
 
@@ -281,13 +331,13 @@ async def test_an_operator_can_take_a_lock_away(store: LockStore) -> None:
 
 @every_store
 async def test_a_waiter_is_told_where_the_store_tells(store: LockStore) -> None:
-    """The grant comes by itself, with the token."""
+    """The grant comes by itself: its token, or that its replicas are still to be waited for."""
     told: asyncio.Future[tuple[str, int]] = asyncio.get_running_loop().create_future()
 
     def on_grant(owner: str, token: int) -> None:
         told.set_result((owner, token))
 
-    async with store.listening(on_grant, lambda: None):
+    async with store.listening(on_grant, lambda: None, lambda _: None):
         first = await token_of(store, "k", ask("a"))
         await store.acquire("k", ask("b", patience=20.0))
         await store.release("k", ask("a"), first)
@@ -295,7 +345,7 @@ async def test_a_waiter_is_told_where_the_store_tells(store: LockStore) -> None:
             async with asyncio.timeout(30):
                 owner, token = await told
             assert owner == "somebody/b"
-            assert token > first
+            assert token > first or token == ASK
         ((_, (holding,), _),) = await store.held()
         assert holding.owner == "somebody/b"
 

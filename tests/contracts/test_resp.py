@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from random import Random
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 from redis.asyncio import Redis
@@ -15,6 +15,8 @@ from loadpath.resp import (
     CommandError,
     Commands,
     NotAllowedError,
+    Pinning,
+    Publications,
     ReadOnlyError,
     RespClient,
     Script,
@@ -26,16 +28,20 @@ from tests.integration.resp.conftest import resp_valkey
 __all__ = ["resp_valkey"]
 
 
+class Client(Commands, Publications, Pinning, Protocol):
+    """What a client promises."""
+
+
 class Opener(Protocol):
     """Open a client of a server."""
 
-    def __call__(self, url: str, /) -> AbstractAsyncContextManager[Commands]:
+    def __call__(self, url: str, /) -> AbstractAsyncContextManager[Client]:
         """Give the client within a block."""
         ...
 
 
 @asynccontextmanager
-async def through_redis_py(url: str) -> AsyncIterator[Commands]:
+async def through_redis_py(url: str) -> AsyncIterator[Client]:
     """Give redis-py as its good user sets it up."""
     async with Redis.from_url(url) as client:
         yield RedisCommands(client)
@@ -146,6 +152,103 @@ async def test_a_dead_server_is_an_error_and_its_return_is_noticed(opener: Opene
                     await asyncio.sleep(0.05)
                 else:
                     break
+
+
+@every_client
+async def test_publications_are_heard_within_the_block(opener: Opener, resp_valkey: Valkey) -> None:
+    """In order, from the moment the server agreed; a listener that raises harms nobody."""
+    heard: list[bytes] = []
+    reported: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: reported.append(context))
+
+    def hear(payload: bytes) -> None:
+        heard.append(payload)
+        if payload == b"1":
+            raise ZeroDivisionError
+
+    try:
+        async with opener(resp_valkey.url) as client:
+            async with client.subscribed("news", hear):
+                for number in range(5):
+                    assert await client.execute("PUBLISH", "news", number) == 1
+                async with asyncio.timeout(30):
+                    while len(heard) < 5:  # noqa: ASYNC110 - theirs
+                        await asyncio.sleep(0.01)
+            async with asyncio.timeout(30):
+                while await client.execute("PUBLISH", "news", "late"):  # noqa: ASYNC110 - theirs
+                    await asyncio.sleep(0.01)
+    finally:
+        loop.set_exception_handler(None)
+    assert heard == [b"0", b"1", b"2", b"3", b"4"]
+    assert [type(one["exception"]) for one in reported] == [ZeroDivisionError]
+
+
+@every_client
+async def test_a_channel_that_may_not_be_heard_is_told(opener: Opener, resp_valkey: Valkey) -> None:
+    """On entering, and nothing is left."""
+    before = asyncio.all_tasks()
+    async with RespClient(resp_valkey.url) as admin:
+        await admin.execute("ACL", "SETUSER", "deaf", "on", ">x", "~*", "+@all", "resetchannels")
+    url = resp_valkey.url.replace(f":{resp_valkey.password}@", "deaf:x@")
+    async with opener(url) as client:
+        with pytest.raises(NotAllowedError, match="NOPERM"):
+            async with client.subscribed("secret", lambda _: None):
+                pass
+    assert asyncio.all_tasks() <= before
+
+
+@every_client
+async def test_pinned_commands_share_a_connection(opener: Opener, resp_valkey: Valkey) -> None:
+    """Others go on meanwhile; an error of the server ends nothing."""
+    async with opener(resp_valkey.url) as client, client.pinned("k") as pinned:
+        first = await pinned.execute("CLIENT", "ID")
+        await asyncio.gather(*(client.execute("PING") for _ in range(20)))
+        with pytest.raises(CommandError, match="syntax"):
+            await pinned.execute("SET", "k", "v", "wrong")
+        assert await pinned.execute("CLIENT", "ID") == first
+
+
+@every_client
+async def test_pinned_commands_do_not_go_on_over_another_connection(
+    opener: Opener, resp_valkey: Valkey
+) -> None:
+    """They are refused or in doubt; the client itself goes on."""
+    async with RespClient(resp_valkey.url) as admin, opener(resp_valkey.url) as client:
+        with pytest.raises((InDoubtError, RejectedError)):  # noqa: PT012 - the block
+            async with client.pinned("k") as pinned:
+                number = await pinned.execute("CLIENT", "ID")
+                await admin.execute("CLIENT", "KILL", "ID", number)
+                await pinned.execute("WAIT", 0, 0)
+        async with asyncio.timeout(30):
+            while True:
+                try:
+                    assert await client.execute("PING") in (b"PONG", True)
+                    break
+                except (InDoubtError, RejectedError):
+                    await asyncio.sleep(0.01)
+
+
+@every_client
+async def test_a_cancelled_pinned_command_leaves_no_half_answer(
+    opener: Opener, resp_valkey: Valkey
+) -> None:
+    """Whoever uses the connection next gets their own."""
+    async with opener(resp_valkey.url) as client:
+
+        async def ask(number: int) -> None:
+            async with client.pinned("k") as pinned:
+                for _ in range(3):
+                    assert int(await pinned.execute("ECHO", number)) == number
+
+        chance = Random(9)
+        for _ in range(5):
+            tasks = [asyncio.create_task(ask(number)) for number in range(20)]
+            await asyncio.sleep(chance.uniform(0, 0.005))
+            for task in chance.sample(tasks, 10):
+                task.cancel()
+            outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+            assert all(isinstance(one, asyncio.CancelledError | None) for one in outcomes), outcomes
 
 
 async def test_redis_py_must_not_decode() -> None:

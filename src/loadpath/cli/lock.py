@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from math import inf
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 from cyclopts import Parameter
 from rich.table import Table
@@ -27,6 +27,11 @@ from loadpath.lock import (
 )
 from loadpath.lock.redis import RedisLockStore
 from loadpath.resp import Address, RespClient
+
+if TYPE_CHECKING:
+    from redis.asyncio import RedisCluster
+
+    from loadpath.resp.redis import RedisCommands
 
 NOT_HAD: Final = 75
 """Exit code when somebody else kept the lock until the wait was over (EX_TEMPFAIL)."""
@@ -58,18 +63,18 @@ def hold(
         command: What to run, after `--`.
         ttl: Seconds until the lock is free again when this process is gone.
         wait: Seconds to wait for the lock, 0 to try once; as long as it takes when left out.
-        redis: URL of the server.
+        redis: URL of the server, or of one of a cluster.
     """
     with asked():
         options = LockOptions(ttl=ttl, wait=inf if wait is None else wait)
-        address = Address.from_url(redis)
+        Address.from_url(redis)
     if not command or not key:
         raise UsageError("a key and a command are needed: loadpath lock hold KEY -- COMMAND")
     program = shutil.which(command[0])
     if program is None:
         return _said(f"{command[0]}: there is no such command", NOT_RUN)
     work = _Run([os.path.abspath(program), *command[1:]])  # noqa: PTH100 - links stay as they are
-    return asyncio.run(work.under(key, options, address))
+    return asyncio.run(work.under(key, options, redis))
 
 
 def ls(prefix: str = "", *, json: bool = False, redis: Url = DEFAULT_URL) -> None:
@@ -78,11 +83,11 @@ def ls(prefix: str = "", *, json: bool = False, redis: Url = DEFAULT_URL) -> Non
     Args:
         prefix: Only keys that begin with it.
         json: Print them for programs.
-        redis: URL of the server.
+        redis: URL of the server, or of one of a cluster.
     """
     with asked():
-        address = Address.from_url(redis)
-    held = run_interruptible(_held(address, prefix))
+        Address.from_url(redis)
+    held = run_interruptible(_held(redis, prefix))
     if json:
         print_json([_as_json(one) for one in held])
     else:
@@ -98,11 +103,11 @@ def release(key: str, *, token: int | None = None, redis: Url = DEFAULT_URL) -> 
     Args:
         key: The lock.
         token: Only from the holder with this token.
-        redis: URL of the server.
+        redis: URL of the server, or of one of a cluster.
     """
     with asked():
-        address = Address.from_url(redis)
-    released = run_interruptible(_evict(address, key, token))
+        Address.from_url(redis)
+    released = run_interruptible(_evict(redis, key, token))
     console_for(json=False).print(f"released: {released}")
     return 0 if released else 1
 
@@ -117,23 +122,29 @@ class _Run:
         self._came: signal.Signals | None = None
         self._starting = False
 
-    async def under(self, key: str, options: LockOptions, address: Address) -> int:
+    async def under(self, key: str, options: LockOptions, url: str) -> int:
         """Take the lock, run the command, and return the exit code."""
         self._waiting = asyncio.current_task()
         loop = asyncio.get_running_loop()
         for number in SIGNALS:
             loop.add_signal_handler(number, self._forward, number)
         try:
-            async with _locks(address) as lock, lock.hold(key, options=options) as held:
+            async with _locks(url) as lock:
+                return await self._held(lock, key, options)
+        except asyncio.CancelledError:
+            if self._came is None:
+                raise
+            return 128 + self._came
+
+    async def _held(self, lock: DistributedLock, key: str, options: LockOptions) -> int:
+        """Run the command under the lock; what went wrong is said before anything is closed."""
+        try:
+            async with lock.hold(key, options=options) as held:
                 return await self._run(held)
         except LockTimeout as error:
             return _said(str(error), NOT_HAD)
         except LeaseLost as error:
             return _said(f"{error}; the command was killed", LOST)
-        except asyncio.CancelledError:
-            if self._came is None:
-                raise
-            return 128 + self._came
 
     async def _run(self, held: HeldLock) -> int:
         self._starting = True
@@ -184,19 +195,42 @@ def _said(message: str, code: int) -> int:
 
 
 @asynccontextmanager
-async def _locks(address: Address) -> AsyncIterator[DistributedLock]:
-    async with RespClient(address) as client, DistributedLock(RedisLockStore(client)) as lock:
+async def _store(url: str) -> AsyncIterator[RedisLockStore]:
+    """Give the store on a server, or on the cluster that it belongs to."""
+    async with RespClient(url) as client:
+        if b"cluster_enabled:1" not in await client.execute("INFO", "cluster"):
+            yield RedisLockStore(client)
+            return
+    redis, commands = _through_redis_py(url)
+    try:
+        yield RedisLockStore(commands)
+    finally:
+        await redis.aclose()
+
+
+def _through_redis_py(url: str) -> "tuple[RedisCluster, RedisCommands]":
+    from redis.asyncio import RedisCluster  # noqa: PLC0415 - slow to import, for clusters alone
+
+    from loadpath.resp.redis import RedisCommands  # noqa: PLC0415 - the same
+
+    redis = RedisCluster.from_url(url)
+    return redis, RedisCommands(redis)
+
+
+@asynccontextmanager
+async def _locks(url: str) -> AsyncIterator[DistributedLock]:
+    async with _store(url) as store, DistributedLock(store) as lock:
         yield lock
 
 
-async def _held(address: Address, prefix: str) -> list[Held]:
-    async with RespClient(address) as client:
-        return await RedisLockStore(client).held(prefix)
+async def _held(url: str, prefix: str) -> list[Held]:
+    async with _store(url) as store:
+        return await store.held(prefix)
 
 
-async def _evict(address: Address, key: str, token: int | None) -> int:
-    async with RespClient(address) as client:
-        return await RedisLockStore(client).evict(key, token)
+async def _evict(url: str, key: str, token: int | None) -> int:
+    async with _store(url) as store:
+        return await store.evict(key, token)
 
 
 def _as_json(held: Held) -> dict[str, object]:

@@ -21,6 +21,7 @@ LoadpathError
 │   ├── http.errors.PoolFullError (RuntimeError)
 │   ├── http.errors.PoolTimeoutError (TimeoutError)
 │   ├── lock.errors.LockUnavailableError (ConnectionError)
+│   │   └── lock.errors.TooFewReplicasError
 │   ├── lock.errors.StaleTokenError (PermissionError)
 │   ├── resilience.adaptive.shell.Overloaded (RuntimeError)
 │   ├── resilience.breaker.machine.BreakerOpen (ConnectionError)

@@ -18,6 +18,7 @@ from loadpath.local.probes import http_ready, tcp_ready
 from loadpath.local.process import Child, Plan, run
 from loadpath.local.programs import Finding, Program, survey
 from loadpath.local.replication import PostgresCluster, postgres_cluster
+from loadpath.local.sentinels import ValkeySentinel, valkey_sentinel
 from loadpath.local.valkey_group import ValkeyCluster, valkey_cluster
 from loadpath.local.valkey_server import Valkey, valkey
 
@@ -37,6 +38,7 @@ __all__ = [
     "ServerError",
     "Valkey",
     "ValkeyCluster",
+    "ValkeySentinel",
     "Workspace",
     "http_ready",
     "nginx",
@@ -47,5 +49,6 @@ __all__ = [
     "tcp_ready",
     "valkey",
     "valkey_cluster",
+    "valkey_sentinel",
     "workspace",
 ]

@@ -157,7 +157,7 @@ class _Group:
         for node in self.nodes:
             node.prepare()
             stop_strays(node.folder)
-        _share_password(self.nodes)
+        share_password(self.nodes)
         files = [node.data / "nodes.conf" for node in self.nodes]
         if first:
             for path, text in zip(files, self._first_files(pairs), strict=True):
@@ -197,7 +197,8 @@ class _Group:
             raise ServerError("cluster", f"was not whole in {patience:g} s", log=said) from None
 
 
-def _share_password(nodes: Sequence[Valkey]) -> None:
+def share_password(nodes: Sequence[Valkey]) -> None:
+    """Give the prepared servers of a group the password of the first (blocking)."""
     for node in nodes[1:]:
         write_synced(node.folder / "password", nodes[0].password)
         node.password = nodes[0].password
@@ -218,8 +219,8 @@ def _move(files: Sequence[Path], pairs: Sequence[tuple[int, int]]) -> None:
 async def _is_whole(node: Valkey, size: int) -> bool:
     """Return whether this node sees every slot served and every node, and follows its master."""
     assert node.port is not None
-    state = _fields(await ask(node.port, node.password, "CLUSTER INFO"))
-    link = _fields(await ask(node.port, node.password, "INFO replication"))
+    state = fields(await ask(node.port, node.password, "CLUSTER INFO"))
+    link = fields(await ask(node.port, node.password, "INFO replication"))
     return (
         state.get("cluster_state") == "ok"
         and state.get("cluster_slots_ok") == str(SLOTS)
@@ -228,6 +229,7 @@ async def _is_whole(node: Valkey, size: int) -> bool:
     )
 
 
-def _fields(text: str | None) -> dict[str, str]:
+def fields(text: str | None) -> dict[str, str]:
+    """Return the lines of an answer to INFO by name; none when there was no answer."""
     lines = (line.partition(":") for line in (text or "").splitlines())
     return {name: value for name, colon, value in lines if colon}

@@ -68,7 +68,7 @@ class Options:
 
 
 class Valkey(Server):
-    """One Valkey server; made by `valkey()` and `valkey_cluster()`.
+    """One Valkey server; made by `valkey()`, `valkey_cluster()` and `valkey_sentinel()`.
 
     Attributes:
         password: Password of its default user; known once it is prepared.
@@ -116,31 +116,46 @@ class Valkey(Server):
         await in_thread(self._write_settings, port)
         plan = Plan(
             name=self.name,
-            command=[self._program.path, self.folder / "server.conf"],
+            command=self._command(),
             log=self.log,
             folder=self.data,
             env={"LC_ALL": "C"},
             start_timeout=options.start_timeout,
         )
         await self._begin(port, plan, lambda: answers(port, self.password))
-        aof = "appendonly=no" if options.fsync is None else "appendonly=yes appendfsync="
         self.facts = await self._facts(
-            self.data, policy=aof + (options.fsync or ""), synced=options.fsync == "always"
+            self.data, policy=self._policy(), synced=options.fsync == "always"
         )
 
+    @property
+    def conf(self) -> Path:
+        """File with its settings."""
+        return self.folder / "server.conf"
+
+    def _command(self) -> list[str | Path]:
+        return [self._program.path, self.conf]
+
+    def _policy(self) -> str:
+        fsync = self._options.fsync
+        return "appendonly=no" if fsync is None else f"appendonly=yes appendfsync={fsync}"
+
     def _write_settings(self, port: int) -> None:
-        settings: dict[str, Setting] = {
-            **self._options.settings,
-            "bind": LOOPBACK,
-            "port": port,
-            "dir": str(self.data),
-            "requirepass": self.password,
-            "masterauth": self.password,
-            "save": "",
-            "appendonly": "no" if self._options.fsync is None else "yes",
-            "appendfsync": self._options.fsync or "no",
-        }
-        write_synced(self.folder / "server.conf", render(settings))
+        write_synced(self.conf, self._settings(port))
+
+    def _settings(self, port: int) -> str:
+        return render(
+            {
+                **self._options.settings,
+                "bind": LOOPBACK,
+                "port": port,
+                "dir": str(self.data),
+                "requirepass": self.password,
+                "masterauth": self.password,
+                "save": "",
+                "appendonly": "no" if self._options.fsync is None else "yes",
+                "appendfsync": self._options.fsync or "no",
+            }
+        )
 
 
 @asynccontextmanager

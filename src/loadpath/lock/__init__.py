@@ -12,6 +12,7 @@ from loadpath.lock.errors import (
     ReleaseInDoubtError,
     StaleTokenError,
     StoreInDoubtError,
+    TooFewReplicasError,
 )
 from loadpath.lock.held import HeldLock
 from loadpath.lock.lease import Lease
@@ -56,5 +57,6 @@ __all__ = [
     "Share",
     "StaleTokenError",
     "StoreInDoubtError",
+    "TooFewReplicasError",
     "hold_all",
 ]

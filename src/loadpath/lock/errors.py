@@ -26,6 +26,18 @@ class LockUnavailableError(RejectedError, ConnectionError):
     """Report that the store could not be asked; nothing is held."""
 
 
+class TooFewReplicasError(LockUnavailableError):
+    """Report a lease that counts for nothing, because too few replicas have it.
+
+    Attributes:
+        have: How many had it in time.
+    """
+
+    def __init__(self, key: str, have: int, wanted: int, within: float) -> None:
+        super().__init__(f"{key!r}: {have} of {wanted} replicas had the lease in {within:g} s")
+        self.have = have
+
+
 class StoreInDoubtError(InDoubtError, ConnectionError):
     """Report a store that was asked and did not answer; asking again is safe."""
 

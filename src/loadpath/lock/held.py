@@ -9,6 +9,7 @@ from loadpath.lock.lease import Lease
 from loadpath.lock.ledger import Ask
 
 OnLost = Callable[[], None]
+GONE = "the store took it away"
 
 
 @dataclass(slots=True, eq=False)
@@ -18,7 +19,7 @@ class HeldLock:
     Attributes:
         key: The lock.
         ask: What the store was asked for; its owner names this acquisition, and no other ever.
-        wanted: Whether others waited for it at the time of its grant, and so probably still do.
+        wanted: Whether others wait for it, as far as was heard.
     """
 
     key: str
@@ -105,6 +106,10 @@ class HeldLock:
         """Note that the holder is done with it, and return whether it was still held."""
         self._on_lost = None
         return self._lease.release(self._loop.time())
+
+    def found_gone(self) -> None:
+        """Note that the store did not know it any more when it was given back."""
+        self._why = GONE
 
     def loss(self) -> LeaseLost:
         """Return the error that says that, and why, this lock is lost."""

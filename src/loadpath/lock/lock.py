@@ -19,10 +19,10 @@ import msgspec
 from loadpath.core.errors import InDoubtError, RejectedError
 from loadpath.lock.cleaner import Cleaner
 from loadpath.lock.errors import LockTimeout, LockUnavailableError, ReleaseInDoubtError
-from loadpath.lock.held import HeldLock
+from loadpath.lock.held import GONE, HeldLock
 from loadpath.lock.hold import Hold
 from loadpath.lock.lease import Lease
-from loadpath.lock.ledger import Ask, Busy
+from loadpath.lock.ledger import Ask, Busy, Grant
 from loadpath.lock.options import LockOptions
 from loadpath.lock.share import ALONE, Share
 from loadpath.lock.store import LockStore
@@ -85,12 +85,13 @@ class DistributedLock:
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
+        self._now = self._loop.time
         self._name = f"{quote(self.label, safe=':')}/{secrets.token_hex(8)}-"
         self._numbers = count(1)
         self._cleaner = Cleaner(self.store.release, self._random)
         self._watchdog = Watchdog(self._held, self._renew, self._random)
         async with AsyncExitStack() as stack:
-            hearing = self.store.listening(self._waiters.grant, self._waiters.gap)
+            hearing = self.store.listening(self._waiters.grant, self._waiters.gap, self._wanted)
             await stack.enter_async_context(hearing)
             self._opened = stack.pop_all()
         return self
@@ -180,7 +181,7 @@ class DistributedLock:
         Raises:
             ReleaseInDoubtError: The store did not answer; it is tried on until the ttl has passed.
         """
-        if held.ask.owner not in self._held:
+        if self._held.get(held.ask.owner) is None:
             return False
         if not self._let_go(held):
             self._abandon(held.key, held.ask, held.ttl)
@@ -188,7 +189,7 @@ class DistributedLock:
         try:
             # The token is for a shortcut that fails when somebody waits.
             token = 0 if held.wanted else held.token
-            return await self.store.release(held.key, held.ask, token)
+            known = await self.store.release(held.key, held.ask, token)
         except (InDoubtError, RejectedError) as error:
             self._abandon(held.key, held.ask, held.ttl)
             free = f"{held.key!r} is free, or will be in {held.ttl:g} s"
@@ -196,6 +197,9 @@ class DistributedLock:
         except BaseException:
             self._abandon(held.key, held.ask, held.ttl)
             raise
+        if not known:
+            held.found_gone()
+        return known
 
     async def extend(self, held: HeldLock, ttl: float) -> None:
         """Renew a lock at once, for this ttl from now on.
@@ -218,7 +222,7 @@ class DistributedLock:
         if known:
             held.renewed(asked)
         else:
-            held.lose("the store took it away")
+            held.lose(GONE)
         held.check()
 
     def snapshot(self) -> LockStats:
@@ -268,7 +272,7 @@ class DistributedLock:
 
     async def _ask(self, key: str, ask: Ask, lease: Lease) -> Busy | Exception | None:
         """Ask the store once; return why there is no grant, None when there is."""
-        asked = self._loop.time()
+        asked = self._now()
         try:
             answer = await self.store.acquire(key, ask)
         except RejectedError as error:
@@ -281,15 +285,15 @@ class DistributedLock:
             raise
         # A grant that is told later is made after this answer, so the lease counts from here.
         lease.ask(asked)
-        if isinstance(answer, Busy):
-            if not ask.patience:
-                lease.refuse()
-            return answer
-        return None if self._is_granted(lease, answer.token) else _OVER
+        if isinstance(answer, Grant):
+            return None if self._is_granted(lease, answer.token) else _OVER
+        if not ask.patience:
+            lease.refuse()
+        return answer
 
     def _is_granted(self, lease: Lease, token: int) -> bool:
         """Note a grant, unless its news took so long that half of it is over: then ask again."""
-        now = self._loop.time()
+        now = self._now()
         if lease.asked + lease.ttl / 2 <= now:
             return False
         lease.grant(token, now)
@@ -304,6 +308,12 @@ class DistributedLock:
         if busy.ahead == 0:
             return min(options.ask_every, busy.expires_in + options.retry_delay / 10)
         return options.ask_every
+
+    def _wanted(self, owner: str) -> None:
+        """Note that a release will have to hand over, if it is one of ours that is meant."""
+        held = self._held.get(owner)
+        if held is not None:
+            held.wanted = True
 
     async def _renew(self, held: HeldLock, ttl: float) -> bool:
         return await self.store.renew(held.key, held.ask, ttl)

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from loadpath.core.clock import Clock, SystemClock
 from loadpath.lock.ledger import Ask, Busy, Grant, Handover, Ledger
-from loadpath.lock.store import Held, OnGap, OnGrant
+from loadpath.lock.store import Held, OnGap, OnGrant, OnWanted
 
 FORGET_ABOVE = 10_000
 
@@ -73,9 +73,11 @@ class MemoryLockStore:
         return len(chosen)
 
     @asynccontextmanager
-    async def listening(self, on_grant: OnGrant, on_gap: OnGap) -> AsyncIterator[None]:
+    async def listening(
+        self, on_grant: OnGrant, on_gap: OnGap, on_wanted: OnWanted
+    ) -> AsyncIterator[None]:
         """Hear within the block which waiters were given their lock; there are no gaps."""
-        del on_gap
+        del on_gap, on_wanted
         self._listeners.append(on_grant)
         try:
             yield

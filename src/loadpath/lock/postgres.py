@@ -15,7 +15,7 @@ from typing import Any
 from loadpath.lock.errors import LockUnavailableError, StoreInDoubtError
 from loadpath.lock.extras import asyncpg
 from loadpath.lock.ledger import Ask, Busy, Grant, Holding
-from loadpath.lock.store import Held, OnGap, OnGrant
+from loadpath.lock.store import Held, OnGap, OnGrant, OnWanted
 
 SCHEMA = (resources.files(__package__) / "schema.sql").read_text("utf-8")
 _INSTALLING = 7_236_270_104  # any number that no other user of the database locks
@@ -124,8 +124,11 @@ class PostgresLockStore:
         return sum(row[0] for row in rows)
 
     @asynccontextmanager
-    async def listening(self, on_grant: OnGrant, on_gap: OnGap) -> AsyncIterator[None]:
+    async def listening(
+        self, on_grant: OnGrant, on_gap: OnGap, on_wanted: OnWanted
+    ) -> AsyncIterator[None]:
         """Hear within the block which waiters of this process were given their lock."""
+        del on_wanted  # every release is one statement
         if self._listener is None:
             yield
             return

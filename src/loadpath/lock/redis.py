@@ -1,6 +1,6 @@
 """Locks on Valkey or Redis: the ledger's rules as scripts, grants told by publication.
 
-One server, or through redis-py Sentinel and Cluster. The four keys of a lock share a slot. With
+One server, or through redis-py Sentinel and Cluster. The keys of a lock share a slot. With
 `replicas` a grant counts only once so many replicas have it, which makes losing it in a failover
 rarer, not impossible: only fencing tokens make that harmless.
 
@@ -8,46 +8,47 @@ Redlock is left out on purpose: see the reference page.
 """
 
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib import resources
 from typing import Any
 
-from loadpath.lock.errors import LockUnavailableError
+from loadpath.lock.errors import TooFewReplicasError
 from loadpath.lock.ledger import Ask, Busy, Grant, Holding
-from loadpath.lock.store import Held, OnGap, OnGrant
+from loadpath.lock.store import ASK, Held, OnGap, OnGrant, OnWanted
 from loadpath.resp import (
     CommandError,
     Commands,
     NoScriptError,
+    Pinning,
     Publications,
     Reply,
-    RespClient,
     Script,
+    Sharded,
     run_script,
 )
+from loadpath.resp.encoding import Argument
 
 _LUA = resources.files(__package__) / "lua"
 _PAGE = 500
-KEEP = 86_400_000
-"""How long the last token of an unused lock is remembered (ms), as in `head.lua`."""
 
 
 def _script(*names: str) -> Script:
-    return Script("".join((_LUA / f"{name}.lua").read_text("utf-8") for name in ("head", *names)))
+    parts = [(_LUA / f"{name}.lua").read_text("utf-8") for name in ("token", *names)]
+    return Script("".join(parts))
 
 
 class _Scripts:
     """Hold the scripts of one kind of lock."""
 
     def __init__(self, kind: str) -> None:
-        self.acquire = _script(kind, "queue", "acquire")
-        self.renew = _script(kind, "renew")
-        self.release = _script(kind, "queue", "release")
-        self.held = _script(kind, "held")
+        self.acquire = _script("head", kind, "queue", "acquire")
+        self.renew = _script("head", kind, "renew")
+        self.release = _script("head", kind, "queue", "release")
+        self.held = _script("head", kind, "held")
 
 
-TRY = Script((_LUA / "try.lua").read_text("utf-8"))
+TRY = _script("try")
 EXCLUSIVE, SHARED = _Scripts("exclusive"), _Scripts("shared")
 _DELETES = (("DELIFEQ", ()), ("DELEX", ("IFEQ",)))
 """Commands that delete a key with a certain value: Valkey's since 9.0, Redis's since 8.4."""
@@ -58,9 +59,10 @@ class RedisLockStore:
 
     Args:
         commands: Runs the scripts: a `RespClient`, or `RedisCommands` for Sentinel and Cluster.
-        publications: Tells waiters of their grant: the `RespClient`. Without it they ask.
+        publications: Tells waiters of their grant; `commands` itself where it can, as both of
+            these do. Without it they ask.
         prefix: What the keys on the server begin with.
-        replicas: Replicas that must have a grant before it counts; needs a `RespClient`.
+        replicas: Replicas that must have a grant before it counts.
         replicas_within: Seconds that they are waited for.
 
     Attributes:
@@ -78,11 +80,11 @@ class RedisLockStore:
     ) -> None:
         if replicas < 0 or not replicas_within > 0:
             raise ValueError("replicas must be at least 0, replicas_within above 0 s")
-        if replicas and not isinstance(commands, RespClient):
-            raise ValueError("replicas needs a RespClient: WAIT counts one connection's writes")
+        if replicas and not isinstance(commands, Pinning):
+            raise ValueError("replicas needs commands with `pinned`: WAIT counts a connection's")
         if "{" in prefix or "}" in prefix:
             raise ValueError(f"prefix must not contain braces: {prefix!r}")
-        if publications is None and isinstance(commands, RespClient):
+        if publications is None and isinstance(commands, Publications):
             publications = commands
         self._commands = commands
         self._publications = publications
@@ -98,32 +100,33 @@ class RedisLockStore:
         """Give the lock to `ask.owner`, or a place in the queue.
 
         Raises:
-            LockUnavailableError: Granted, and given back because too few replicas have it.
+            TooFewReplicasError: Granted, and given back because too few replicas have it.
         """
         if ask.patience or ask.capacity > 1 or self._replicas:
             return await self._acquire(key, ask)
-        name = self._prefix + _tag(key)
-        ttl = int(ask.ttl * 1000)
-        keep = max(KEEP, 2 * ttl)
-        call = (3, name, name + ":token", name + ":queue", ask.owner, ttl, keep)
+        name, ttl = self._prefix + _tag(key), int(ask.ttl * 1000)
+        call = (3, name, name + ":token", name + ":queue", ask.owner, ttl, self._channel)
         try:
             return _answer(await self._commands.execute("EVALSHA", TRY.digest, *call))
         except NoScriptError:
             return _answer(await self._commands.execute("EVAL", TRY.source, *call))
 
     async def renew(self, key: str, ask: Ask, ttl: float) -> bool:
-        """Lengthen the lease of `ask.owner` to `ttl` from now; False when it has none."""
+        """Lengthen the lease of `ask.owner` to `ttl` from now; False when it has none.
+
+        Raises:
+            TooFewReplicasError: It counts for nothing, although the server has it.
+        """
         details = (ask.owner, _milliseconds(ttl))
-        keys = self._keys(key, ask)
-        return bool(await run_script(self._commands, _scripts(ask).renew, keys, details))
+        return bool(await self._lease(key, ask, _scripts(ask).renew, details))
 
     async def release(self, key: str, ask: Ask, token: int = 0) -> bool:
         """Give back the lock of `ask.owner` and leave the queue; False when it had none."""
         if token and ask.capacity == 1 and self._delete is not None:
             command, words = self._delete
-            name = self._prefix + _tag(key)
+            name, ours = self._prefix + _tag(key), f"{ask.owner} {token} {self._channel}"
             try:
-                if await self._commands.execute(command, name, *words, f"{ask.owner} {token}"):
+                if await self._commands.execute(command, name, *words, ours):
                     return True
             except CommandError as error:
                 if "unknown command" not in str(error):
@@ -133,7 +136,7 @@ class RedisLockStore:
         return bool(await run_script(self._commands, _scripts(ask).release, keys, (ask.owner,)))
 
     async def held(self, prefix: str = "") -> list[Held]:
-        """Return the locks that are held, of keys that begin with `prefix`; of one server."""
+        """Return the locks that are held, of keys that begin with `prefix`."""
         found = []
         for key in sorted({key async for key in self._scan(prefix)}):
             holdings, waiting = await self._holdings(key)
@@ -148,24 +151,27 @@ class RedisLockStore:
         return sum([await self.release(key, ask) for ask in chosen])
 
     @asynccontextmanager
-    async def listening(self, on_grant: OnGrant, on_gap: OnGap) -> AsyncIterator[None]:
+    async def listening(
+        self, on_grant: OnGrant, on_gap: OnGap, on_wanted: OnWanted
+    ) -> AsyncIterator[None]:
         """Hear within the block which waiters of this process were given their lock."""
         if self._publications is None:
             yield
             return
 
         def told(payload: bytes) -> None:
-            if self._replicas:
-                on_gap()  # the replicas have not been waited for: the waiter asks
+            owner, _, token = payload.decode().partition(" ")
+            if not token:
+                on_wanted(owner)
+            elif self._replicas:
+                on_grant(owner, ASK)  # its replicas have not been waited for
             else:
-                owner, _, token = payload.decode().partition(" ")
                 on_grant(owner, int(token))
 
         async with self._publications.subscribed(self._channel, told, on_gap=on_gap):
             yield
 
     async def _acquire(self, key: str, ask: Ask) -> Grant | Busy:
-        before = self._connections()
         details = (
             ask.owner,
             _milliseconds(ask.ttl),
@@ -174,11 +180,25 @@ class RedisLockStore:
             _milliseconds(ask.patience),
             self._channel,
         )
+        try:
+            return _answer(await self._lease(key, ask, _scripts(ask).acquire, details))
+        except TooFewReplicasError:
+            await self.release(key, ask)
+            raise
+
+    async def _lease(
+        self, key: str, ask: Ask, script: Script, details: Sequence[Argument]
+    ) -> Reply:
+        """Run a script that answers with a positive number once it has written a lease."""
         keys = self._keys(key, ask)
-        answer = _answer(await run_script(self._commands, _scripts(ask).acquire, keys, details))
-        if self._replicas and type(answer) is Grant:
-            await self._replicated(key, ask, before)
-        return answer
+        if not self._replicas:
+            return await run_script(self._commands, script, keys, details)
+        assert isinstance(self._commands, Pinning)
+        async with self._commands.pinned(keys[0]) as connection:
+            reply = await run_script(connection, script, keys, details)
+            if type(reply) is int and reply:
+                await self._replicated(key, connection)
+        return reply
 
     def _keys(self, key: str, ask: Ask) -> tuple[str, str, str, str, str]:
         name = self._prefix + _tag(key) + ("" if ask.capacity == 1 else ":shared")
@@ -199,36 +219,32 @@ class RedisLockStore:
         return holdings, waiting
 
     async def _scan(self, prefix: str) -> AsyncIterator[str]:
+        servers = [self._commands]
+        if isinstance(self._commands, Sharded):
+            servers = await self._commands.primaries()
         begin = self._prefix + "{"
         pattern = _literally(begin + _tag(prefix)[1:-1]) + "*:token"
-        cursor: Any = b"0"
-        while True:
-            cursor, names = await self._commands.execute(
-                "SCAN", cursor, "MATCH", pattern, "COUNT", _PAGE
-            )
-            for name in names:
+        for server in servers:
+            async for name in _scanned(server, pattern):
                 tag, _, _ = name.decode().removeprefix(begin).rpartition("}")
                 yield _untag(tag)
-            if int(cursor) == 0:
-                return
 
-    def _connections(self) -> int:
-        """Return which connection this is: WAIT on a later one would wait for nothing."""
-        if not self._replicas:
-            return 0
-        assert isinstance(self._commands, RespClient)
-        return self._commands.snapshot().connections
-
-    async def _replicated(self, key: str, ask: Ask, connection: int) -> None:
-        have = await self._commands.execute(
+    async def _replicated(self, key: str, connection: Commands) -> None:
+        have = await connection.execute(
             "WAIT", self._replicas, _milliseconds(self._replicas_within)
         )
-        if have < self._replicas or self._connections() != connection:
-            await self.release(key, ask)
-            raise LockUnavailableError(
-                f"{key!r} was not granted: {have} of {self._replicas} replicas had it in "
-                f"{self._replicas_within:g} s"
-            )
+        if have < self._replicas:
+            raise TooFewReplicasError(key, have, self._replicas, self._replicas_within)
+
+
+async def _scanned(server: Commands, pattern: str) -> AsyncIterator[bytes]:
+    cursor: Any = b"0"
+    while True:
+        cursor, names = await server.execute("SCAN", cursor, "MATCH", pattern, "COUNT", _PAGE)
+        for name in names:
+            yield name
+        if int(cursor) == 0:
+            return
 
 
 def _milliseconds(seconds: float) -> int:
@@ -236,8 +252,8 @@ def _milliseconds(seconds: float) -> int:
 
 
 def _answer(reply: Reply) -> Grant | Busy:
-    if type(reply) is bytes:
-        return Grant(int(reply))
+    if type(reply) is int:
+        return Grant(reply)
     milliseconds, ahead = reply
     return Busy(milliseconds / 1000, ahead)
 

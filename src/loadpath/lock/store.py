@@ -7,9 +7,13 @@ from typing import NamedTuple, Protocol
 from loadpath.lock.ledger import Ask, Busy, Grant, Holding
 
 OnGrant = Callable[[str, int], None]
-"""Hears that a waiter of this process was given the lock: its owner and its token."""
+"""Hears that a waiter of this process was given the lock: its owner, and its token or `ASK`."""
+ASK = 0
+"""Instead of a token: the waiter should ask for it."""
 OnGap = Callable[[], None]
 """Hears that grants may have been missed: waiters ask again."""
+OnWanted = Callable[[str], None]
+"""Hears that somebody waits for what a holder of this process has: its owner."""
 
 
 class Held(NamedTuple):
@@ -64,6 +68,12 @@ class LockStore(Protocol):
         """Take the lock from its holders, or from that with a token; return from how many."""
         ...
 
-    def listening(self, on_grant: OnGrant, on_gap: OnGap) -> AbstractAsyncContextManager[None]:
-        """Hear within the block which waiters of this process were given their lock."""
+    def listening(
+        self, on_grant: OnGrant, on_gap: OnGap, on_wanted: OnWanted
+    ) -> AbstractAsyncContextManager[None]:
+        """Hear within the block which waiters of this process were given their lock.
+
+        `on_wanted` is for a store whose release is cheaper when nobody waits: it tells which
+        holders should not try that.
+        """
         ...

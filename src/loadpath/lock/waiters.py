@@ -2,8 +2,7 @@
 
 import asyncio
 
-AGAIN = 0
-"""What a waiter hears that may have missed its grant: no token."""
+from loadpath.lock.store import ASK
 
 
 class Waiters:
@@ -32,12 +31,12 @@ class Waiters:
     def gap(self) -> None:
         """Let every waiter ask, because its grant may have been missed."""
         for owner in self._told:
-            self.grant(owner, AGAIN)
+            self.grant(owner, ASK)
 
     async def told(self, owner: str, within: float) -> int:
-        """Return the token of a waiter's grant, or `AGAIN` when it is time to ask."""
+        """Return the token of a waiter's grant, or `ASK` when it is time to ask."""
         told = self._told[owner]
-        timer = asyncio.get_running_loop().call_later(within, self.grant, owner, AGAIN)
+        timer = asyncio.get_running_loop().call_later(within, self.grant, owner, ASK)
         try:
             return await told
         finally:

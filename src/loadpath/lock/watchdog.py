@@ -10,7 +10,7 @@ from math import inf
 from random import Random
 
 from loadpath.core.backoff import Backoff
-from loadpath.lock.held import HeldLock
+from loadpath.lock.held import GONE, HeldLock
 
 Renew = Callable[[HeldLock, float], Awaitable[bool]]
 """Renews a lock for a ttl; False when the store does not know it any more."""
@@ -37,10 +37,8 @@ class Watchdog:
         self._renewing: dict[HeldLock, asyncio.Task[None]] = {}
 
     def watch(self, lock: HeldLock) -> None:
-        """Renew a lock that is held from now on."""
-        ttl = lock.ttl
-        if ttl < self._shortest or lock.renew_at <= self._loop.time():
-            self._shortest = min(ttl, self._shortest)
+        """Renew a lock that is held from now on; the next look is soon enough for any other."""
+        if lock.ttl < self._shortest:
             self._look()
 
     def let_go(self, lock: HeldLock) -> None:
@@ -79,7 +77,7 @@ class Watchdog:
         finally:
             self._renewing.pop(lock, None)
         if not known:
-            lock.lose("it could not be renewed in time" if lock.lost else "the store took it away")
+            lock.lose("it could not be renewed in time" if lock.lost else GONE)
 
     async def _asked_until_answered(self, lock: HeldLock) -> bool:
         """Return whether the store still knows the lease, which is renewed then."""

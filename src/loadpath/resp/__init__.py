@@ -6,7 +6,7 @@ stand on it.
 
 from loadpath.resp.address import Address
 from loadpath.resp.client import RespClient
-from loadpath.resp.commands import Commands, Publications
+from loadpath.resp.commands import Commands, Pinning, Publications, Sharded
 from loadpath.resp.errors import (
     AskError,
     CommandError,
@@ -38,6 +38,7 @@ __all__ = [
     "NoScriptError",
     "NotAllowedError",
     "NotConnectedError",
+    "Pinning",
     "Publications",
     "ReadOnlyError",
     "Reply",
@@ -46,6 +47,7 @@ __all__ = [
     "RespStats",
     "Script",
     "ServerBusyError",
+    "Sharded",
     "TooManyCommandsError",
     "run_script",
 ]

@@ -14,11 +14,12 @@ from typing import Self
 from loadpath.core.backoff import Backoff
 from loadpath.core.errors import RejectedError
 from loadpath.resp.address import Address
-from loadpath.resp.commands import OnGap, OnMessage
+from loadpath.resp.commands import Commands, OnGap, OnMessage
 from loadpath.resp.connection import Confirmation, Connection, connect, heard
 from loadpath.resp.encoding import Argument, encode, pack
 from loadpath.resp.errors import CommandError, NotConnectedError, TooManyCommandsError
 from loadpath.resp.limits import Limits
+from loadpath.resp.pinned import Pinned
 from loadpath.resp.pushes import Listener, OnPush, Pushes
 from loadpath.resp.reconnect import Reconnect
 from loadpath.resp.replies import Reply
@@ -109,12 +110,10 @@ class RespClient:
         payload = encode(command)
         if not self._open:
             raise _not_open()
-        reply: asyncio.Future[Reply] = self._loop.create_future()
-        connection = self._connection
+        reply: asyncio.Future[Reply] = asyncio.Future(loop=self._loop)
         # The same as `_put`, without its price: this is the way of every command.
-        if connection is not None and connection.has_room and not self._waiting:
-            connection.send(payload, reply)
-        else:
+        connection = self._connection
+        if connection is None or self._waiting or not connection.offer(payload, reply):
             self._wait(payload, reply)
         return reply
 
@@ -137,6 +136,12 @@ class RespClient:
             if isinstance(outcome, BaseException) and not isinstance(outcome, CommandError):
                 raise outcome
         return outcomes
+
+    @asynccontextmanager
+    async def pinned(self, key: str) -> AsyncIterator[Commands]:
+        """Give, for a block, commands that share a connection, or raise."""
+        del key  # there is one server
+        yield Pinned(self, lambda: self._connections)
 
     @asynccontextmanager
     async def subscribed(
@@ -204,9 +209,7 @@ class RespClient:
     def _put(self, payload: bytes, reply: "asyncio.Future[Reply]") -> None:
         """Send a command, or let it wait for its turn."""
         connection = self._connection
-        if connection is not None and connection.has_room and not self._waiting:
-            connection.send(payload, reply)
-        else:
+        if connection is None or self._waiting or not connection.offer(payload, reply):
             self._wait(payload, reply)
 
     def _wait(self, payload: bytes, reply: "asyncio.Future[Reply]") -> None:

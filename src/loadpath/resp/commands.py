@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from loadpath.resp.encoding import Argument
 from loadpath.resp.replies import Reply
@@ -27,6 +27,32 @@ class Commands(Protocol):
         ...
 
 
+@runtime_checkable
+class Pinning(Protocol):
+    """Run several commands on one connection, as `WAIT` needs it: it counts that one's writes."""
+
+    def pinned(self, key: str) -> AbstractAsyncContextManager[Commands]:
+        """Give, for a block, commands that share a connection to the server of a key.
+
+        None of them goes on over another connection: each of them raises instead.
+
+        Raises:
+            RejectedError: There is no connection, or not to the key's server.
+            ReplyLostError: The connection was lost in between.
+        """
+        ...
+
+
+@runtime_checkable
+class Sharded(Protocol):
+    """Know every server that keys may be on."""
+
+    async def primaries(self) -> list[Commands]:
+        """Return the commands of each of them; there a command without a key sees its keys."""
+        ...
+
+
+@runtime_checkable
 class Publications(Protocol):
     """Hear what is published."""
 

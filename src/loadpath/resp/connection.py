@@ -74,14 +74,21 @@ class Connection(asyncio.Protocol):
         """Commands sent and not answered."""
         return len(self._pending)
 
+    def offer(self, payload: bytes, reply: "asyncio.Future[Reply]") -> bool:
+        """Send a command if there is room for it, and return whether there was."""
+        if not self._open or len(self._pending) >= self._max_in_flight:
+            return False
+        self.send(payload, reply)
+        return True
+
     def send(self, payload: bytes, reply: "asyncio.Future[Reply]") -> None:
         """Send a command with the others of this turn; `reply` gets its reply or its error."""
         if not self._pending:
             self._progress = self._loop.time()
         self._pending.append(reply)
-        self._unsent.append(payload)
-        if len(self._unsent) == 1:
+        if not self._unsent:
             self._loop.call_soon(self._flush)
+        self._unsent.append(payload)
 
     def ask(self, command: Sequence[Argument]) -> "asyncio.Future[Reply]":
         """Send a command of the connection's own."""

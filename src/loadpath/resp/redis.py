@@ -4,13 +4,18 @@ redis-py repeats a command whose reply was lost as often as its client is set to
 a command that was not sent from one in doubt: every lost connection counts as in doubt here.
 """
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from redis import exceptions
-from redis.asyncio import Redis, RedisCluster
+from redis.asyncio import ConnectionPool, Redis, RedisCluster
 
+from loadpath.resp.commands import Commands, OnGap, OnMessage
 from loadpath.resp.encoding import Argument, encode
-from loadpath.resp.errors import CommandError, ReplyLostError
+from loadpath.resp.errors import CommandError, MovedError, NotConnectedError, ReplyLostError
+from loadpath.resp.redis_channel import Channel
 from loadpath.resp.replies import Reply, error_of
 
 # redis-py takes the code away from the errors that it knows.
@@ -26,6 +31,7 @@ _CODES: tuple[tuple[type[Exception], str], ...] = (
     (exceptions.NoPermissionError, "NOPERM"),
     (exceptions.AuthenticationError, "WRONGPASS"),
 )
+_TROUBLE = (exceptions.RedisError, OSError)
 
 
 class RedisCommands:
@@ -40,6 +46,7 @@ class RedisCommands:
         if client.get_encoder().decode_responses:
             raise ValueError("client must not decode responses: leave decode_responses out")
         self._client: Any = client
+        self._clustered = isinstance(client, RedisCluster)
 
     async def execute(self, *command: Argument) -> Reply:
         """Run one command and return its reply.
@@ -50,11 +57,153 @@ class RedisCommands:
             ValueError: The command is not for a shared connection; says what to do instead.
             TypeError: An argument is neither bytes, str, int nor float.
         """
-        encode(command)  # refuses what a shared connection does not carry
+        return await _executed(self._client, command)
+
+    async def primaries(self) -> list[Commands]:
+        """Return the commands of every server that keys are on.
+
+        Raises:
+            ReplyLostError: The cluster did not say.
+        """
+        if not self._clustered:
+            return [self]
+        await self._know_nodes()
+        return [_OfNode(node) for node in self._client.get_primaries()]
+
+    @asynccontextmanager
+    async def pinned(self, key: str) -> AsyncIterator[Commands]:
+        """Give, for a block, commands that share a connection to the server of a key, or raise.
+
+        Of Sentinel or one server it comes from the client's pool; of Cluster it is a new one.
+        """
         try:
-            return await self._client.execute_command(*map(_plain, command))
-        except (exceptions.RedisError, OSError) as error:
+            connection, give_back = await self._connection_for(key)
+        except _TROUBLE as error:
             raise _ours(error) from error
+        pinned = _OnConnection(connection)
+        try:
+            yield pinned
+        except MovedError as error:
+            await self._learn(key)
+            raise NotConnectedError(f"not run: {error}") from error
+        finally:
+            if not pinned.whole:
+                await connection.disconnect(nowait=True)
+            await give_back(connection)
+
+    @asynccontextmanager
+    async def subscribed(
+        self, channel: bytes | str, on_message: OnMessage, *, on_gap: OnGap | None = None
+    ) -> AsyncIterator[None]:
+        """Hear a channel's publications within the block, on a connection of its own.
+
+        A connection that is lost or silent is made again, of Cluster to any of its nodes; `on_gap`
+        then tells that publications may have been missed.
+
+        Args:
+            channel: Its name.
+            on_message: Hears the payload of each; called in order, returns at once.
+            on_gap: Hears that some may have been missed.
+
+        Raises:
+            NotAllowedError: This user may not hear the channel.
+            ReplyLostError: There is no connection now.
+        """
+        heard = Channel(self._pubsub, channel, on_message, on_gap)
+        hearing = asyncio.create_task(heard.hear())
+        try:
+            await heard.agreed(hearing)
+        except _TROUBLE as error:
+            raise _ours(error) from error
+        else:
+            yield
+        finally:
+            hearing.cancel()
+            await asyncio.wait([hearing])
+
+    async def _know_nodes(self) -> None:
+        try:
+            await self._client.initialize()
+        except _TROUBLE as error:
+            raise _ours(error) from error
+
+    async def _connection_for(self, key: str) -> tuple[Any, Any]:
+        """Return a connection to the server of a key, and how to give it back."""
+        if not self._clustered:
+            pool = self._client.connection_pool
+            return await pool.get_connection(), pool.release
+        await self._client.initialize()
+        node = self._client.get_node_from_key(key)
+        connection = node.connection_class(**node.connection_kwargs)
+        await connection.connect()
+        return connection, _disconnected
+
+    async def _learn(self, key: str) -> None:
+        """Let redis-py find out where a key is now: it follows the server's hint."""
+        with suppress(*_TROUBLE):
+            await self._client.execute_command("EXISTS", key)
+
+    @asynccontextmanager
+    async def _pubsub(self) -> AsyncIterator[Any]:
+        if not self._clustered:
+            async with self._client.pubsub() as pubsub:
+                yield pubsub
+            return
+        await self._client.initialize()
+        node = self._client.get_random_node()
+        pool = ConnectionPool(connection_class=node.connection_class, **node.connection_kwargs)
+        async with Redis.from_pool(pool) as redis, redis.pubsub() as pubsub:
+            yield pubsub
+
+
+class _OfNode:
+    """Run commands on one node of a cluster."""
+
+    def __init__(self, node: Any) -> None:
+        self._node = node
+
+    async def execute(self, *command: Argument) -> Reply:
+        """Run one command and return its reply."""
+        return await _executed(self._node, command)
+
+
+class _OnConnection:
+    """Run commands on one connection, one after the other.
+
+    Attributes:
+        whole: Whether it holds no half of an answer.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self.whole = True
+
+    async def execute(self, *command: Argument) -> Reply:
+        """Run one command and return its reply."""
+        payload = encode(command)
+        if not self._connection.is_connected:
+            raise NotConnectedError("not sent: the connection of the commands before is lost")
+        self.whole = False
+        try:
+            await self._connection.send_packed_command(payload, check_health=False)
+            reply = await self._connection.read_response()
+        except _TROUBLE as error:
+            self.whole = isinstance(error, exceptions.ResponseError)
+            raise _ours(error) from error
+        self.whole = True
+        return reply
+
+
+async def _executed(client: Any, command: tuple[Argument, ...]) -> Reply:
+    encode(command)  # refuses what a shared connection does not carry
+    try:
+        return await client.execute_command(*map(_plain, command))
+    except _TROUBLE as error:
+        raise _ours(error) from error
+
+
+async def _disconnected(connection: Any) -> None:
+    await connection.disconnect()
 
 
 def _plain(argument: Argument) -> Argument:

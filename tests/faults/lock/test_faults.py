@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +13,7 @@ import pytest
 
 from loadpath.core.backoff import Backoff
 from loadpath.core.errors import RejectedError
-from loadpath.local import Valkey
+from loadpath.local import Valkey, valkey
 from loadpath.lock import (
     DistributedLock,
     LeaseLost,
@@ -240,8 +240,21 @@ async def test_a_holder_that_was_paused_is_fenced_off(server: Valkey) -> None:
     assert intruders(without_fencing(seen))
 
 
-async def test_histories_of_leases_taken_away_never_have_two_writers(server: Valkey) -> None:
-    """Four slow holders write while their leases are taken away, again and again.
+async def taken_away(lock: DistributedLock, _: RespClient) -> None:
+    """Take the lock from its holder."""
+    await lock.store.evict("k")
+
+
+async def flushed(_: DistributedLock, client: RespClient) -> None:
+    """Let the server forget locks and tokens."""
+    await client.execute("FLUSHALL")
+
+
+@pytest.mark.parametrize("fault", [taken_away, flushed])
+async def test_histories_of_leases_that_end_early_never_have_two_writers(
+    server: Valkey, fault: Callable[[DistributedLock, RespClient], Awaitable[None]]
+) -> None:
+    """Four slow holders write while their leases are ended, again and again.
 
     They are not bound to the lease, on purpose: only fencing keeps them apart.
     """
@@ -264,14 +277,18 @@ async def test_histories_of_leases_taken_away_never_have_two_writers(server: Val
                 await write(client, held.token)
             await lock.release(held)
 
-    async def take_away(lock: DistributedLock) -> None:
+    async def again_and_again(lock: DistributedLock, client: RespClient) -> None:
         while True:
             await asyncio.sleep(0.05)
-            await lock.store.evict("k")
+            await fault(lock, client)
 
-    async with locks(server.url) as (lock, client):
-        taking = asyncio.create_task(take_away(lock))
-        await asyncio.gather(*(work(lock, client) for _ in range(4)))
+    async with (
+        locks(server.url) as (lock, client),
+        valkey(relaxed=True) as other,
+        RespClient(other.url) as resource,
+    ):
+        taking = asyncio.create_task(again_and_again(lock, client))
+        await asyncio.gather(*(work(lock, resource) for _ in range(4)))
         taking.cancel()
         await asyncio.gather(taking, return_exceptions=True)
     assert not intruders(history)
@@ -304,10 +321,12 @@ class Holder:
 
 
 @asynccontextmanager
-async def holder(url: str, key: str, ttl: float) -> AsyncIterator[Holder]:
+async def holder(
+    url: str, key: str, ttl: float, env: dict[str, str] | None = None
+) -> AsyncIterator[Holder]:
     """Run a holder until the end of the block."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, HOLDER, url, key, str(ttl), stdout=asyncio.subprocess.PIPE
+        sys.executable, HOLDER, url, key, str(ttl), stdout=asyncio.subprocess.PIPE, env=env
     )
     try:
         yield Holder(process)

@@ -15,6 +15,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from redis.asyncio import Redis
 
 from loadpath.core.backoff import Backoff
 from loadpath.core.errors import InDoubtError, RejectedError
@@ -28,6 +29,7 @@ from loadpath.resp import (
     ReplyLostError,
     RespClient,
 )
+from loadpath.resp.redis import RedisCommands
 from tests.faults.resp.conftest import QUICK
 from tests.faults.resp.link import Link
 
@@ -396,3 +398,37 @@ def _contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
         path.write_bytes(private + pem)
         serving.load_cert_chain(path)
     return serving, ssl.create_default_context(cadata=pem.decode())
+
+
+@pytest.mark.blocking  # redis-py reads its own version from the disk for a new connection
+async def test_a_channel_through_redis_py_is_heard_again_and_tells_the_gap(
+    server: Valkey, link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After its connection was cut, and after it was silent although it was asked."""
+    monkeypatch.setattr("loadpath.resp.redis_channel.QUIET", 0.2)
+    heard: list[bytes] = []
+    gaps: list[int] = []
+    async with (
+        Redis.from_url(link.url(server.url)) as redis,
+        RespClient(server.url) as admin,
+        RedisCommands(redis).subscribed(
+            "news", heard.append, on_gap=lambda: gaps.append(len(gaps))
+        ),
+    ):
+        link.cut()
+        await _published(admin, heard, b"after the cut")
+        assert gaps
+        told = len(gaps)
+        link.flowing.clear()
+        await asyncio.sleep(0.7)
+        link.flowing.set()
+        await _published(admin, heard, b"after the silence")
+        assert len(gaps) > told
+
+
+async def _published(admin: RespClient, heard: list[bytes], payload: bytes) -> None:
+    """Publish until it is heard."""
+    async with asyncio.timeout(60):
+        while payload not in heard:
+            await admin.execute("PUBLISH", "news", payload)
+            await asyncio.sleep(0.02)

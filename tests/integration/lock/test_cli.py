@@ -6,9 +6,9 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 
-from loadpath.local import Valkey
+from loadpath.local import Valkey, valkey_cluster
 from loadpath.lock import DistributedLock
 from loadpath.lock.redis import RedisLockStore
 from loadpath.resp import RespClient
@@ -153,6 +153,29 @@ async def test_what_is_held_is_listed(resp_valkey: Valkey, client: RespClient) -
         assert code == 0
         assert "other" in out
         assert "user:1" in out
+
+
+async def test_a_cluster_is_found_out_behind_any_of_its_nodes() -> None:
+    """A lock is held, listed and taken away wherever its key is."""
+    async with valkey_cluster(replicas=0, relaxed=True) as cluster:
+        keys = ["a", "b"]  # on the last node and on the first
+        async with AsyncExitStack() as stack:
+            holders = []
+            for key in keys:
+                hold = ("hold", key, "--ttl", "1", "--", "sh", "-c", f"{SAY}; exec sleep 60")
+                holder = loadpath(cluster.nodes[0], *hold)
+                holders.append(await stack.enter_async_context(holder))
+            said = [(await line(process)).split() for process in holders]
+            assert [key for key, _ in said] == keys
+            code, out, _ = await ran(cluster.nodes[2], "ls", "--json")
+            assert (code, [held["key"] for held in json.loads(out)]) == (0, keys)
+            assert (await ran(cluster.nodes[1], "hold", "b", "--wait", "0", "--", "true"))[0] == 75
+            for key, token in said:
+                code, out, _ = await ran(cluster.nodes[1], "release", key, "--token", token)
+                assert (code, out) == (0, "released: 1\n")
+            ended = [await asyncio.wait_for(process.wait(), 60) for process in holders]
+            assert ended == [76] * len(keys)
+        assert json.loads((await ran(cluster.nodes[0], "ls", "--json"))[1]) == []
 
 
 async def test_wrong_questions_get_one_line(resp_valkey: Valkey) -> None:

@@ -105,7 +105,7 @@ async def test_a_section_that_ended_before_the_loss_was_noticed_is_told_too(
     lock: DistributedLock,
 ) -> None:
     """The store did not know the lease at the end: not all of it was under the lock."""
-    with pytest.raises(LeaseLost):
+    with pytest.raises(LeaseLost, match="took it away"):
         async with lock.hold("k"):
             await lock.store.evict("k")
 

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from loadpath.lock.waiters import AGAIN, Waiters
+from loadpath.lock.store import ASK
+from loadpath.lock.waiters import Waiters
 
 
 async def test_a_grant_before_the_waiting_is_not_missed() -> None:
@@ -14,7 +15,7 @@ async def test_a_grant_before_the_waiting_is_not_missed() -> None:
     waiters.grant("a", 7)
     waiters.grant("a", 8)
     assert await waiters.told("a", 60) == 7
-    assert await waiters.told("a", 0.01) == AGAIN
+    assert await waiters.told("a", 0.01) == ASK
 
 
 async def test_a_grant_wakes_its_waiter_only() -> None:
@@ -29,7 +30,7 @@ async def test_a_grant_wakes_its_waiter_only() -> None:
     assert await tasks[1] == 7
     assert not tasks[0].done()
     waiters.gap()
-    assert await tasks[0] == AGAIN
+    assert await tasks[0] == ASK
     waiters.leave("a")
     waiters.leave("b")
     assert len(waiters) == 0

@@ -5,10 +5,10 @@ local patience = tonumber(ARGV[5])
 local first = sweep()
 local token = extend(owner, ttl)
 if not token and not first and fits(weight, capacity) then
-  token = grant(owner, weight, ttl)
+  token = grant(owner, weight, ttl, ARGV[6])
 end
 if token then
-  return token
+  return tonumber(token)
 end
 if patience > 0 then
   enter(owner, weight .. ' ' .. capacity .. ' ' .. ttl .. ' ' .. ARGV[6], patience, ttl)

@@ -1,9 +1,9 @@
--- One holder: "owner token", with a + before it while somebody waits. So a holder without waiters
--- is compared and deleted by one plain command, and one with waiters is not.
+-- One holder: "owner token channel", with a + before it while somebody waits. So a holder without
+-- waiters is compared and deleted by one plain command, and one with waiters is not.
 local function holder()
   local found = redis.call('GET', lock)
   if found then
-    return string.match(found, '^%+?(%S+) (%d+)$')
+    return string.match(found, '^%+?(%S+) (%d+) ')
   end
 end
 
@@ -13,10 +13,10 @@ local function fits()
   return redis.call('EXISTS', lock) == 0
 end
 
-local function grant(owner, _, ttl)
-  local token = next_token(ttl)
+local function grant(owner, _, ttl, channel)
+  local token = next_token(last, us, ttl)
   local mark = redis.call('EXISTS', queue) == 1 and '+' or ''
-  redis.call('SET', lock, mark .. owner .. ' ' .. token, 'PX', ttl)
+  redis.call('SET', lock, mark .. owner .. ' ' .. token .. ' ' .. channel, 'PX', ttl)
   return token
 end
 
@@ -35,10 +35,15 @@ local function drop(owner)
   return false
 end
 
+-- Tells the holder that its release will have to hand over, so that it need not try without.
 local function mark()
   local found = redis.call('GET', lock)
   if found and string.sub(found, 1, 1) ~= '+' then
     redis.call('SET', lock, '+' .. found, 'KEEPTTL')
+    local owner, channel = string.match(found, '^(%S+) %d+ (.*)$')
+    if channel ~= '' then
+      redis.call('PUBLISH', channel, owner)
+    end
   end
 end
 

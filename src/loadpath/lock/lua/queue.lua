@@ -35,7 +35,7 @@ local function sweep()
       return first
     end
     leave(first)
-    local token = grant(first, weight, tonumber(ttl))
+    local token = grant(first, weight, tonumber(ttl), channel)
     if channel ~= '' then
       redis.call('PUBLISH', channel, first .. ' ' .. token)
     end
