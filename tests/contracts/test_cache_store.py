@@ -3,42 +3,76 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import NamedTuple
 
 import pytest
-from redis.asyncio import Redis
+from redis.asyncio import Redis, RedisCluster
 
-from loadpath.cache import MemoryStore, Store, ValkeyStore
+from loadpath.cache import AnnouncingStore, MemoryStore, Store, ValkeyStore
 from loadpath.cache.codec import HEAD, decode, encode
-from loadpath.local import Valkey
+from loadpath.local import Valkey, ValkeyCluster, valkey, valkey_cluster
 from loadpath.resp import RespClient
 from loadpath.resp.redis import RedisCommands
-from tests.integration.resp.conftest import resp_valkey
 
-__all__ = ["resp_valkey"]
 
-Opener = Callable[[Valkey], AbstractAsyncContextManager[Store]]
+class Servers(NamedTuple):
+    """Hold what the layers are on."""
+
+    one: Valkey
+    cluster: ValkeyCluster
+
+
+Opener = Callable[[Servers], AbstractAsyncContextManager[Store]]
+
+
+@pytest.fixture(scope="module")
+async def servers() -> AsyncIterator[Servers]:
+    """Run one server and a cluster."""
+    async with (
+        valkey(relaxed=True) as one,
+        valkey_cluster(replicas=0, relaxed=True) as cluster,
+    ):
+        yield Servers(one, cluster)
 
 
 @asynccontextmanager
-async def in_memory(_: Valkey) -> AsyncIterator[Store]:
+async def in_memory(_: Servers) -> AsyncIterator[Store]:
     """Give the layer without a server."""
     yield MemoryStore()
 
 
 @asynccontextmanager
-async def on_valkey(server: Valkey) -> AsyncIterator[Store]:
+async def on_valkey(servers: Servers) -> AsyncIterator[Store]:
     """Give the layer on an empty server, by our own connection."""
-    async with RespClient(server.url) as client:
+    async with RespClient(servers.one.url) as client:
         await client.execute("FLUSHALL")
         yield ValkeyStore(client, prefix="{c}:")
 
 
 @asynccontextmanager
-async def through_redis_py(server: Valkey) -> AsyncIterator[Store]:
+async def through_redis_py(servers: Servers) -> AsyncIterator[Store]:
     """Give the layer on an empty server, by redis-py."""
-    async with Redis.from_url(server.url) as client:
+    async with Redis.from_url(servers.one.url) as client:
         await client.flushall()
         yield ValkeyStore(RedisCommands(client))
+
+
+@asynccontextmanager
+async def announcing(servers: Servers) -> AsyncIterator[Store]:
+    """Give the layer on an empty server, whose changes are published."""
+    async with RespClient(servers.one.url) as client:
+        await client.execute("FLUSHALL")
+        yield AnnouncingStore(ValkeyStore(client), client)
+
+
+@asynccontextmanager
+async def on_cluster(servers: Servers) -> AsyncIterator[Store]:
+    """Give the layer on an empty cluster, by redis-py."""
+    async with RedisCluster.from_url(servers.cluster.url) as client:
+        await client.flushall(target_nodes=RedisCluster.PRIMARIES)
+        commands = RedisCommands(client)
+        store = ValkeyStore(commands, prefix="{c}:")
+        yield AnnouncingStore(store, commands, prefix="{c}:")
 
 
 every_store = pytest.mark.parametrize(
@@ -46,7 +80,9 @@ every_store = pytest.mark.parametrize(
     [
         pytest.param(in_memory, id="memory"),
         pytest.param(on_valkey, id="valkey"),
+        pytest.param(announcing, id="announcing"),
         pytest.param(through_redis_py, id="redis-py", marks=pytest.mark.blocking),
+        pytest.param(on_cluster, id="cluster", marks=pytest.mark.blocking),
     ],
 )
 TAGS = ("t1", "t2")
@@ -83,9 +119,9 @@ async def fill(store: Store, key: str, token: str, what: object, *tags: str) -> 
 
 
 @every_store
-async def test_one_fills_and_the_others_wait(opener: Opener, resp_valkey: Valkey) -> None:
+async def test_one_fills_and_the_others_wait(opener: Opener, servers: Servers) -> None:
     """Asking again is the same as asking once; after the fill the others see something new."""
-    async with opener(resp_valkey) as store:
+    async with opener(servers) as store:
         assert await claim(store, "k", "a") == "granted"
         assert await claim(store, "k", "a") == "granted"
         assert await claim(store, "k", "b") == "busy"
@@ -96,9 +132,9 @@ async def test_one_fills_and_the_others_wait(opener: Opener, resp_valkey: Valkey
 
 
 @every_store
-async def test_who_saw_a_value_may_replace_it(opener: Opener, resp_valkey: Valkey) -> None:
+async def test_who_saw_a_value_may_replace_it(opener: Opener, servers: Servers) -> None:
     """But only that one."""
-    async with opener(resp_valkey) as store:
+    async with opener(servers) as store:
         await store.put("k", body(1), life=60.0, tags=())
         _, seen = await store.read(("k",))
         assert seen is not None
@@ -114,10 +150,10 @@ async def test_who_saw_a_value_may_replace_it(opener: Opener, resp_valkey: Valke
 
 @every_store
 async def test_nothing_begun_before_an_invalidation_is_stored_after_it(
-    opener: Opener, resp_valkey: Valkey
+    opener: Opener, servers: Servers
 ) -> None:
     """By key, by pattern, by a write; by tag and by time it is stored and invalid."""
-    async with opener(resp_valkey) as store:
+    async with opener(servers) as store:
         for number, invalidate in enumerate(
             (
                 lambda: store.remove(["k0"]),
@@ -148,9 +184,9 @@ async def _all(steps: AsyncIterator[int]) -> int:
 
 
 @every_store
-async def test_tags_learnt_late_protect_as_well(opener: Opener, resp_valkey: Valkey) -> None:
+async def test_tags_learnt_late_protect_as_well(opener: Opener, servers: Servers) -> None:
     """A factory may name them when it is done; an invalidation in between counts."""
-    async with opener(resp_valkey) as store:
+    async with opener(servers) as store:
         assert await claim(store, "k", "a") == "granted"
         await store.invalidate_tags(["late"])
         await fill(store, "k", "a", "old", "late")
@@ -158,11 +194,9 @@ async def test_tags_learnt_late_protect_as_well(opener: Opener, resp_valkey: Val
 
 
 @every_store
-async def test_a_claim_is_released_renewed_and_runs_out(
-    opener: Opener, resp_valkey: Valkey
-) -> None:
+async def test_a_claim_is_released_renewed_and_runs_out(opener: Opener, servers: Servers) -> None:
     """Only by its owner; and a dead owner's claim goes by itself."""
-    async with opener(resp_valkey) as store:
+    async with opener(servers) as store:
         assert await claim(store, "k", "a") == "granted"
         await store.release("k", token="b")
         assert await claim(store, "k", "b") == "busy"
@@ -176,10 +210,10 @@ async def test_a_claim_is_released_renewed_and_runs_out(
 
 @every_store
 async def test_a_tag_invalidates_all_of_its_entries_and_no_other(
-    opener: Opener, resp_valkey: Valkey
+    opener: Opener, servers: Servers
 ) -> None:
     """However many; entries written later are valid."""
-    async with opener(resp_valkey) as store:
+    async with opener(servers) as store:
         for number in range(20):
             tags = ("even",) if number % 2 == 0 else ("odd",)
             await store.put(str(number), body(number, tags=tags), life=60.0, tags=tags)
@@ -192,12 +226,10 @@ async def test_a_tag_invalidates_all_of_its_entries_and_no_other(
 
 
 @every_store
-async def test_a_pattern_removes_what_matches_as_a_whole(
-    opener: Opener, resp_valkey: Valkey
-) -> None:
+async def test_a_pattern_removes_what_matches_as_a_whole(opener: Opener, servers: Servers) -> None:
     """Neither what begins alike nor what a bracket would mean to the server."""
     keys = ["user:1", "user:10", "user:1:profile", "superuser:1", "user:[1]", "user:é", "user:x"]
-    async with opener(resp_valkey) as store:
+    async with opener(servers) as store:
         for pattern, gone in (
             ("user:1", ["user:1"]),
             ("user:[1]", ["user:[1]"]),
@@ -213,9 +245,9 @@ async def test_a_pattern_removes_what_matches_as_a_whole(
 
 
 @every_store
-async def test_by_age(opener: Opener, resp_valkey: Valkey) -> None:
+async def test_by_age(opener: Opener, servers: Servers) -> None:
     """Everything older goes, everything younger stays."""
-    async with opener(resp_valkey) as store:
+    async with opener(servers) as store:
         await store.put("old", body(1), life=60.0, tags=())
         await asyncio.sleep(0.3)
         await store.put("young", body(2), life=60.0, tags=())
@@ -227,9 +259,9 @@ async def test_by_age(opener: Opener, resp_valkey: Valkey) -> None:
 
 
 @every_store
-async def test_removing_tells_how_many_were_there(opener: Opener, resp_valkey: Valkey) -> None:
+async def test_removing_tells_how_many_were_there(opener: Opener, servers: Servers) -> None:
     """And entries run out by themselves."""
-    async with opener(resp_valkey) as store:
+    async with opener(servers) as store:
         await store.put("a", body(1), life=60.0, tags=())
         await store.put("b", body(1), life=0.02, tags=())
         await asyncio.sleep(0.1)

@@ -39,6 +39,7 @@ from loadpath.cache.warm import WarmReport, warm
 from loadpath.cache.windows import HitRatios
 
 if TYPE_CHECKING:
+    from loadpath.cache.announcing import AnnouncedBackplane, AnnouncingStore
     from loadpath.cache.backplane import TrackingBackplane, tracking
     from loadpath.cache.schedule import (
         EVERY_HOUR,
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
     from loadpath.cache.write_behind import WriteBehind
 
 _EXTRAS = {
+    "AnnouncedBackplane": "loadpath.cache.announcing",
+    "AnnouncingStore": "loadpath.cache.announcing",
     "EVERY_HOUR": "loadpath.cache.schedule",
     "EVERY_NIGHT": "loadpath.cache.schedule",
     "ScheduleSnapshot": "loadpath.cache.schedule",
@@ -69,6 +72,8 @@ __all__ = [
     "GUIDE_PLANS",
     "MISSING",
     "AfterCommit",
+    "AnnouncedBackplane",
+    "AnnouncingStore",
     "CacheStats",
     "EntryOptions",
     "ExtraMissingError",

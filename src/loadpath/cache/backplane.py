@@ -73,13 +73,4 @@ class TrackingBackplane:
             hearing.all_changed()
             return
         for key in push[0]:
-            _tell(key.decode("utf-8", "surrogateescape"), self._names, hearing)
-
-
-def _tell(key: str, names: Names, hearing: Hearing) -> None:
-    if key == names.floor:
-        hearing.all_changed()
-    elif key.startswith(names.barriers):
-        hearing.tag_changed(key.removeprefix(names.barriers))
-    elif key.startswith(names.prefix):
-        hearing.changed(key.removeprefix(names.prefix))
+            self._names.tell(key.decode("utf-8", "surrogateescape"), hearing)

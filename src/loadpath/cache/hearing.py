@@ -1,6 +1,6 @@
 """How a cache hears what others change in the shared layer."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 
@@ -23,6 +23,6 @@ class Hearing(Protocol):
 class Backplane(Protocol):
     """Tell caches what others change."""
 
-    async def start(self, hearing: Hearing) -> Callable[[], None]:
-        """Begin to tell, and return what ends that."""
+    async def start(self, hearing: Hearing) -> Callable[[], Awaitable[None] | None]:
+        """Begin to tell, and return what ends that; an awaitable from it is waited for."""
         ...

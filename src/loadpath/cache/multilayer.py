@@ -128,7 +128,7 @@ class MultiLayerCache:
         self._filler = Filler(self._layers)
         self._backplane = backplane
         self._recovery_delay = recovery_delay
-        self._stop_hearing: Callable[[], None] | None = None
+        self._stop_hearing: Callable[[], Awaitable[None] | None] | None = None
 
     async def __aenter__(self) -> Self:
         """Begin.
@@ -146,8 +146,9 @@ class MultiLayerCache:
 
     async def __aexit__(self, *_: object) -> None:
         """End what was started; values in the shared layer stay."""
-        if self._stop_hearing is not None:
-            self._stop_hearing()
+        ended = None if self._stop_hearing is None else self._stop_hearing()
+        if ended is not None:
+            await ended
         await self._filler.close()
 
     async def get(self, key: str, default: Any = None, *, type_: Any = Any) -> Any:

@@ -5,6 +5,8 @@ With a prefix such as `{cache}:` everything of a cache is in one slot of a clust
 
 from dataclasses import dataclass, field
 
+from loadpath.cache.hearing import Hearing
+
 
 @dataclass(frozen=True, slots=True)
 class Names:
@@ -35,3 +37,17 @@ class Names:
     def floor(self) -> str:
         """The key of the floor."""
         return self.barriers
+
+    @property
+    def channel(self) -> str:
+        """Where changes are published."""
+        return f"#{self.prefix}changes"
+
+    def tell(self, name: str, hearing: Hearing) -> None:
+        """Tell a cache that one of the server's keys was changed."""
+        if name == self.floor:
+            hearing.all_changed()
+        elif name.startswith(self.barriers):
+            hearing.tag_changed(name.removeprefix(self.barriers))
+        elif name.startswith(self.prefix):
+            hearing.changed(name.removeprefix(self.prefix))

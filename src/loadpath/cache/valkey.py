@@ -12,11 +12,10 @@ from loadpath.cache.glob import for_server, literal, matcher
 from loadpath.cache.names import Names
 from loadpath.cache.scripts import script
 from loadpath.cache.store import Claimed
-from loadpath.resp import Commands, run_script
+from loadpath.resp import Commands, Sharded, run_script
 
 BARRIER_LIFE: Final = 3_600_000
 """Least life of a barrier (ms): longer than any claim."""
-_NO_PATTERNS: Final = "a cluster cannot be scanned for a pattern: invalidate by tag"
 STEP: Final = 1_000
 """Keys that one step of a scan looks at."""
 
@@ -112,7 +111,7 @@ class ValkeyStore:
         Claims go first: a value computed before is refused, and one computed later is new.
 
         Raises:
-            ValueError: It is no pattern, or the server is a cluster.
+            ValueError: It is no pattern.
         """
         matches = matcher(pattern)
         async for keys in self._scan(self.names.leases, pattern):
@@ -126,14 +125,18 @@ class ValkeyStore:
     async def _scan(self, prefix: str, pattern: str) -> AsyncIterator[list[str]]:
         """Yield the keys behind a prefix that may match, as many as one step finds."""
         match = for_server(literal(prefix)) + for_server(pattern)
-        cursor: Any = 0
-        while True:
-            cursor, found = await self._execute("SCAN", cursor, "MATCH", match, "COUNT", STEP)
-            if isinstance(cursor, dict):  # redis-py asks every node of a cluster at once
-                raise ValueError(_NO_PATTERNS)  # noqa: TRY004 - a server's kind, not an argument's
-            yield [_text(key)[len(prefix) :] for key in found]
-            if int(cursor) == 0:
-                return
+        for server in await self._servers():
+            cursor: Any = 0
+            while True:
+                reply: Any = await server.execute("SCAN", cursor, "MATCH", match, "COUNT", STEP)
+                cursor, found = reply
+                yield [_text(key)[len(prefix) :] for key in found]
+                if int(cursor) == 0:
+                    break
+
+    async def _servers(self) -> Sequence[Commands]:
+        commands = self._commands
+        return await commands.primaries() if isinstance(commands, Sharded) else [commands]
 
     async def _lease(self, key: str, token: str, milliseconds: int) -> Any:
         lease = self.names.leases + key
