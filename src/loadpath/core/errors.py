@@ -36,6 +36,7 @@ LoadpathError
 │   └── systems.timeline.load.client.NotSentError (ConnectionError)
 ├── balance.answers.ProbeFailedError (ConnectionError)
 ├── balance.balancer.UnknownEndpointError (LookupError)
+├── cache.errors.ExtraMissingError (ImportError)
 ├── cache.errors.FactoryTimeoutError (TimeoutError)
 ├── cache.errors.KeyArgumentError (TypeError)
 ├── cache.errors.NotStorableError (TypeError)
