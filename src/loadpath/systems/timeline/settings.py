@@ -23,6 +23,7 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         max_pending_posts: Posts that may wait for a group commit; more are rejected with 503.
         cached_posts: Most encoded posts kept in memory.
         cached_bytes: Most bytes of them.
+        cached_users: Most users kept in memory.
         connections: PostgreSQL connections of this process.
     """
 
@@ -33,6 +34,7 @@ class ApiSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     max_pending_posts: Positive = 10_000
     cached_posts: Positive = 200_000
     cached_bytes: Positive = 134_217_728
+    cached_users: Positive = 100_000
     connections: Annotated[int, Meta(ge=2)] = 8
 
 

@@ -38,6 +38,7 @@ from loadpath.systems.timeline.api.passwords import Passwords
 from loadpath.systems.timeline.api.posts import PostCache, encoded_posts, page_body
 from loadpath.systems.timeline.api.problems import ProblemError
 from loadpath.systems.timeline.api.tokens import Tokens
+from loadpath.systems.timeline.api.users import UserCache
 from loadpath.systems.timeline.api.web import (
     JSON,
     Answer,
@@ -95,6 +96,7 @@ class Parts:
         cursors: Opens pages.
         passwords: Checks logins.
         cache: Encoded posts.
+        users: Users by name.
         token_lifetime: Seconds until a token expires.
     """
 
@@ -105,6 +107,7 @@ class Parts:
     cursors: Cursors
     passwords: Passwords
     cache: PostCache
+    users: UserCache
     token_lifetime: float
 
 
@@ -266,7 +269,7 @@ class TimelineApi:
                 "header",
                 "was used for another post within 24 h: make up a new one for a new post",
             )
-        encoded = self._parts.cache.add(StoredPost(published.id, published.author, text))
+        encoded = await self._parts.cache.add(StoredPost(published.id, published.author, text))
         location = (b"location", b"/posts/%d" % published.id)
         return Answer(encoded, (*JSON, location), 201)
 
@@ -311,7 +314,8 @@ class TimelineApi:
         more = len(found) > limit
         cursor = self._parts.cursors.encode(scope, shown[-1].id) if more else None
         cache = self._parts.cache
-        return Answer(page_body([cache.get(each.id) or cache.add(each) for each in shown], cursor))
+        posts = [cache.get(each.id) or await cache.add(each) for each in shown]
+        return Answer(page_body(posts, cursor))
 
     async def follow(self, request: Request) -> Answer:
         """Follow."""
@@ -358,7 +362,7 @@ class TimelineApi:
 
     async def _user(self, request: Request) -> User:
         name = request.path("name")
-        user = await self._parts.record.user(name) if _NAME.fullmatch(name) else None
+        user = await self._parts.users.find(name) if _NAME.fullmatch(name) else None
         if user is None:
             raise ProblemError(404, "No user has this name.", field="name", place="path")
         return user

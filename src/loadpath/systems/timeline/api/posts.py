@@ -7,49 +7,41 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 import msgspec
 
+from loadpath.cache import EntryOptions, MultiLayerCache
 from loadpath.systems.timeline.api.messages import Post
 from loadpath.systems.timeline.record.model import StoredPost
 
 Fetch = Callable[[Sequence[int]], Awaitable[Iterable[StoredPost]]]
 """How posts are read by id: `Record.posts`."""
+KEPT = EntryOptions(l1_ttl=31_536_000.0, l2_ttl=31_536_000.0, negative_ttl=0.0)
+"""How long what never changes is kept: a year. What is not there yet may be there soon."""
 
 
 class PostCache:
-    """Keep encoded posts, the ones added last, within two bounds.
-
-    Posts never change, so nothing here expires; what is read is mostly new, so the oldest entry
-    makes room.
+    """Keep encoded posts in memory, within two bounds; they never change, so nothing is too old.
 
     Args:
         entries: Most posts.
-        size: Most bytes of encoded posts.
+        size: Most bytes of encoded posts and their keys.
     """
 
     def __init__(self, *, entries: int, size: int) -> None:
         if min(entries, size) < 1:
             raise ValueError(f"entries and size must be at least 1, not {entries} and {size}")
-        self._entries = entries
-        self._size = size
-        self._held = 0
-        self._encoded: dict[int, bytes] = {}
+        self._cache = MultiLayerCache(l1_entries=entries, l1_bytes=size, options=KEPT)
+        self._probe = self._cache.probe
         self._encode = msgspec.json.Encoder().encode
-        self.get = self._encoded.get
+        self.snapshot = self._cache.snapshot
 
-    def __len__(self) -> int:
-        return len(self._encoded)
+    def get(self, id_: int) -> bytes | None:
+        """Return a post as JSON if it is in memory."""
+        found: bytes | None = self._probe(str(id_))
+        return found
 
-    @property
-    def held(self) -> int:
-        """Bytes of encoded posts in memory."""
-        return self._held
-
-    def add(self, post: StoredPost) -> bytes:
+    async def add(self, post: StoredPost) -> bytes:
         """Return a post encoded as JSON, and keep it."""
         encoded = self._encode(Post.of(post))
-        self._held += len(encoded) - len(self._encoded.pop(post.id, b""))
-        self._encoded[post.id] = encoded
-        while len(self._encoded) > self._entries or self._held > self._size:
-            self._held -= len(self._encoded.pop(next(iter(self._encoded))))
+        await self._cache.set(str(post.id), encoded)
         return encoded
 
 
@@ -59,7 +51,7 @@ async def encoded_posts(cache: PostCache, fetch: Fetch, ids: Sequence[int]) -> l
     if None not in found:
         return found  # type: ignore[return-value] # the line above says that there is no None
     missing = [id_ for id_, post in zip(ids, found, strict=True) if post is None]
-    fetched = {post.id: cache.add(post) for post in await fetch(missing)}
+    fetched = {post.id: await cache.add(post) for post in await fetch(missing)}
     return [
         encoded
         for id_, post in zip(ids, found, strict=True)

@@ -30,6 +30,7 @@ from loadpath.systems.timeline.api.passwords import Passwords
 from loadpath.systems.timeline.api.posts import PostCache
 from loadpath.systems.timeline.api.protocol import BoundedHttpProtocol
 from loadpath.systems.timeline.api.tokens import Tokens
+from loadpath.systems.timeline.api.users import UserCache
 from loadpath.systems.timeline.api.web import answer_to, send_answer
 from loadpath.systems.timeline.fanout.rings import TimelineReader
 from loadpath.systems.timeline.record.outage import Retries
@@ -120,6 +121,7 @@ async def timeline_app(settings: TimelineSettings) -> AsyncIterator[ASGIApp]:
             cursors=Cursors(secret),
             passwords=await enter(Passwords()),
             cache=PostCache(entries=api.cached_posts, size=api.cached_bytes),
+            users=await enter(UserCache(record.user, entries=api.cached_users)),
             token_lifetime=api.token_lifetime,
         )
         await enter(_repeated(_SWEEP_EVERY, lambda: _forget_old_keys(record)))
