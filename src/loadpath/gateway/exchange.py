@@ -98,7 +98,7 @@ class Transform(Protocol):
 class Filter(Protocol):
     """Take part in the requests of one route."""
 
-    def enter(self, exchange: Exchange) -> Reply | None | Awaitable[Reply | None]:
+    def enter(self, exchange: Exchange) -> Reply | Awaitable[Reply | None] | None:
         """Look at a request before its upstream is asked; a `Reply` answers it at once.
 
         Only a filter that must wait (for keys, for a shared count) returns an awaitable.

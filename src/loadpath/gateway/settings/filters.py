@@ -2,6 +2,7 @@
 
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta
 
 from loadpath.gateway.settings.bounds import Count, Name, Part, Seconds, Text
@@ -77,7 +78,7 @@ class Authorisation(Part):
     by: Annotated[tuple[Name, ...], Meta(min_length=1)]
     scopes: tuple[Text, ...] = ()
     roles: tuple[Text, ...] = ()
-    claims: dict[str, str | int | bool] = {}
+    claims: dict[str, str | int | bool] = msgspec.field(default_factory=dict)
 
 
 class Cors(Part):
@@ -162,7 +163,7 @@ class HeaderRules(Part):
         remove: Fields that go.
     """
 
-    set: dict[str, str] = {}
+    set: dict[str, str] = msgspec.field(default_factory=dict)
     remove: tuple[Text, ...] = ()
 
 

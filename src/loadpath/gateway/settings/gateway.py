@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta
 
 from loadpath.gateway.settings.bounds import Name, Part
@@ -44,7 +45,7 @@ class GatewaySettings(Part):
     admin: Admin | None = Admin()
     log: Log = Log()
     redis: Redis | None = None
-    jwt: dict[Name, JwtSettings] = {}
+    jwt: dict[Name, JwtSettings] = msgspec.field(default_factory=dict)
     api_keys: ApiKeysSettings = ApiKeysSettings()
-    upstreams: dict[Name, UpstreamSettings] = {}
+    upstreams: dict[Name, UpstreamSettings] = msgspec.field(default_factory=dict)
     routes: tuple[Route, ...] = ()

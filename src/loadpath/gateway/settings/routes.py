@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+import msgspec
 from msgspec import Meta
 
 from loadpath.gateway.settings.bounds import Count, Name, Part, Share, Status, Text
@@ -34,15 +35,15 @@ class Match(Part):
     exact: Path | None = None
     regex: Text | None = None
     methods: tuple[Text, ...] = ()
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class Rewrite(Part):
-    """Change what the upstream sees.
+    r"""Change what the upstream sees.
 
     Attributes:
         prefix: Stands where the prefix of the match stood.
-        path: Stands for the whole path; with a regex match it may hold `\\1` or `\\g<name>`.
+        path: Stands for the whole path; with a regex match it may hold `\1` or `\g<name>`.
         host: What `Host` says; None keeps the client's.
     """
 
@@ -81,7 +82,7 @@ class Static(Part):
     Attributes:
         root: Their folder; nothing outside it is served.
         index: File that stands for a folder; empty for none.
-        precompressed: Serve `NAME.zst`, `NAME.br` or `NAME.gz` beside a file to clients that take it.
+        precompressed: Serve `NAME.zst`, `.br` or `.gz` beside a file to clients that take it.
         cache_control: What `Cache-Control` says; empty for none.
     """
 
