@@ -13,7 +13,7 @@ Algorithm = Literal[
 ]
 
 
-class JwtSettings(Part):
+class JwtSettings(Part, frozen=True):
     """Trust the bearer tokens of one issuer; exactly one of the three kinds of key.
 
     Attributes:
@@ -37,7 +37,7 @@ class JwtSettings(Part):
     leeway: Annotated[float, Meta(ge=0, le=3_600)] = 0.0
 
 
-class ApiKey(Part):
+class ApiKey(Part, frozen=True):
     """Know one client by its key.
 
     Attributes:
@@ -53,7 +53,7 @@ class ApiKey(Part):
     roles: tuple[Text, ...] = ()
 
 
-class ApiKeysSettings(Part):
+class ApiKeysSettings(Part, frozen=True):
     """Say where API keys stand.
 
     Attributes:
@@ -65,7 +65,7 @@ class ApiKeysSettings(Part):
     keys: tuple[ApiKey, ...] = ()
 
 
-class Authorisation(Part):
+class Authorisation(Part, frozen=True):
     """Say who may use a route; every condition must hold.
 
     Attributes:
@@ -81,7 +81,7 @@ class Authorisation(Part):
     claims: dict[str, str | int | bool] = msgspec.field(default_factory=dict)
 
 
-class Cors(Part):
+class Cors(Part, frozen=True):
     """Let pages of other origins use a route.
 
     Attributes:
@@ -101,7 +101,7 @@ class Cors(Part):
     max_age: Annotated[int, Meta(ge=0)] = 600
 
 
-class RateLimitSettings(Part):
+class RateLimitSettings(Part, frozen=True):
     """Bound how often one key may come.
 
     Attributes:
@@ -122,7 +122,7 @@ class RateLimitSettings(Part):
     shared: bool = False
 
 
-class Compression(Part):
+class Compression(Part, frozen=True):
     """Compress answers that are text, for clients that take it.
 
     Attributes:
@@ -143,7 +143,7 @@ class Compression(Part):
     )
 
 
-class Addresses(Part):
+class Addresses(Part, frozen=True):
     """Say which client addresses may use a route; `deny` wins.
 
     Attributes:
@@ -155,7 +155,7 @@ class Addresses(Part):
     deny: tuple[Network, ...] = ()
 
 
-class HeaderRules(Part):
+class HeaderRules(Part, frozen=True):
     """Change the fields of a message.
 
     Attributes:
@@ -167,7 +167,7 @@ class HeaderRules(Part):
     remove: tuple[Text, ...] = ()
 
 
-class Redis(Part):
+class Redis(Part, frozen=True):
     """Say where shared counts are kept.
 
     Attributes:

@@ -19,7 +19,7 @@ from loadpath.gateway.settings.routes import Route
 from loadpath.gateway.settings.upstreams import UpstreamSettings
 
 
-class GatewaySettings(Part):
+class GatewaySettings(Part, frozen=True):
     """Configure one gateway.
 
     Attributes:

@@ -7,7 +7,7 @@ from msgspec import Meta
 from loadpath.gateway.settings.bounds import Count, Part, Port, Seconds, Text
 
 
-class Certificate(Part):
+class Certificate(Part, frozen=True):
     """Name a certificate; the first one serves clients that name no host.
 
     Attributes:
@@ -21,7 +21,7 @@ class Certificate(Part):
     names: tuple[Text, ...] = ()
 
 
-class Listener(Part):
+class Listener(Part, frozen=True):
     """Say where clients connect.
 
     Attributes:
@@ -35,7 +35,7 @@ class Listener(Part):
     tls: tuple[Certificate, ...] = ()
 
 
-class ClientLimits(Part):
+class ClientLimits(Part, frozen=True):
     """Bound what one client may send and hold.
 
     Attributes:
@@ -53,7 +53,7 @@ class ClientLimits(Part):
     connections: Count = 10_000
 
 
-class ClientTimeouts(Part):
+class ClientTimeouts(Part, frozen=True):
     """Bound what a client makes the gateway wait for (s).
 
     Attributes:
@@ -73,7 +73,7 @@ class ClientTimeouts(Part):
     drain: Seconds = 30.0
 
 
-class Admin(Part):
+class Admin(Part, frozen=True):
     """Say where the admin API and page listen.
 
     Attributes:
@@ -85,7 +85,7 @@ class Admin(Part):
     port: Port = 8081
 
 
-class Log(Part):
+class Log(Part, frozen=True):
     """Say where the access log goes, one JSON object a line.
 
     Attributes:

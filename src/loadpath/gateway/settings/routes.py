@@ -18,7 +18,7 @@ from loadpath.gateway.settings.filters import (
 Path = Annotated[str, Meta(pattern="^/")]
 
 
-class Match(Part):
+class Match(Part, frozen=True):
     """Say which requests a route takes; every condition must hold.
 
     Attributes:
@@ -38,7 +38,7 @@ class Match(Part):
     headers: dict[str, str] = msgspec.field(default_factory=dict)
 
 
-class Rewrite(Part):
+class Rewrite(Part, frozen=True):
     r"""Change what the upstream sees.
 
     Attributes:
@@ -52,7 +52,7 @@ class Rewrite(Part):
     host: Text | None = None
 
 
-class Target(Part):
+class Target(Part, frozen=True):
     """Send a share of a route's requests to an upstream.
 
     Attributes:
@@ -64,7 +64,7 @@ class Target(Part):
     weight: Annotated[int, Meta(ge=0, le=1_000_000)] = 1
 
 
-class Mirror(Part):
+class Mirror(Part, frozen=True):
     """Send copies of requests elsewhere and forget the answers.
 
     Attributes:
@@ -76,7 +76,7 @@ class Mirror(Part):
     share: Share = 1.0
 
 
-class Static(Part):
+class Static(Part, frozen=True):
     """Serve files.
 
     Attributes:
@@ -92,7 +92,7 @@ class Static(Part):
     cache_control: str = ""
 
 
-class Respond(Part):
+class Respond(Part, frozen=True):
     """Answer at once.
 
     Attributes:
@@ -106,7 +106,7 @@ class Respond(Part):
     location: str = ""
 
 
-class Route(Part):
+class Route(Part, frozen=True):
     """Take some requests to one place: targets, files or a fixed answer.
 
     Attributes:

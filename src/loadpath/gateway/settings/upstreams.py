@@ -18,7 +18,7 @@ PolicyName = Literal[
 """One balancing method for each upstream; `round_robin` heeds weights, in nginx's order."""
 
 
-class EndpointSettings(Part):
+class EndpointSettings(Part, frozen=True):
     """Name one server.
 
     Attributes:
@@ -34,7 +34,7 @@ class EndpointSettings(Part):
     zone: str = ""
 
 
-class HashKey(Part):
+class HashKey(Part, frozen=True):
     """Say what `ketama` and `maglev` hash.
 
     Attributes:
@@ -46,7 +46,7 @@ class HashKey(Part):
     name: str = ""
 
 
-class HealthCheck(Part):
+class HealthCheck(Part, frozen=True):
     """Ask each endpoint whether it serves.
 
     Attributes:
@@ -66,7 +66,7 @@ class HealthCheck(Part):
     status: tuple[Annotated[int, Meta(ge=100, le=599)], ...] = ()
 
 
-class PassiveHealth(Part):
+class PassiveHealth(Part, frozen=True):
     """Take out endpoints that fail real traffic.
 
     Attributes:
@@ -80,7 +80,7 @@ class PassiveHealth(Part):
     max_ejected: Share = 0.5
 
 
-class Breaker(Part):
+class Breaker(Part, frozen=True):
     """Stop calling an endpoint that fails.
 
     Attributes:
@@ -96,7 +96,7 @@ class Breaker(Part):
     trial_calls: Count = 5
 
 
-class UpstreamTimeouts(Part):
+class UpstreamTimeouts(Part, frozen=True):
     """Bound the waits for an endpoint (s); the guide's nginx settings.
 
     Attributes:
@@ -112,7 +112,7 @@ class UpstreamTimeouts(Part):
     total: Annotated[float, Meta(ge=0, le=86_400)] = 0.0
 
 
-class Retries(Part):
+class Retries(Part, frozen=True):
     """Repeat what is safe to repeat, before the first byte of an answer only.
 
     Attributes:
@@ -124,7 +124,7 @@ class Retries(Part):
     budget: Share = 0.2
 
 
-class UpstreamTls(Part):
+class UpstreamTls(Part, frozen=True):
     """Speak TLS to the endpoints.
 
     Attributes:
@@ -136,7 +136,7 @@ class UpstreamTls(Part):
     server_name: str = ""
 
 
-class StickySettings(Part):
+class StickySettings(Part, frozen=True):
     """Keep a client at its endpoint by a cookie.
 
     Attributes:
@@ -148,7 +148,7 @@ class StickySettings(Part):
     max_age: Annotated[int, Meta(ge=0)] = 0
 
 
-class Discovery(Part):
+class Discovery(Part, frozen=True):
     """Find the endpoints somewhere else than in this file; one of the two.
 
     Attributes:
@@ -162,7 +162,7 @@ class Discovery(Part):
     port: Annotated[int, Meta(ge=0, le=65_535)] = 0
 
 
-class UpstreamSettings(Part):
+class UpstreamSettings(Part, frozen=True):
     """Describe one service.
 
     Attributes:
