@@ -25,6 +25,7 @@ class Gateway:
     Args:
         settings: What to serve.
         sockets: Sockets that listen, one for each listener; None to open them.
+        checked: Whether it makes the active checks itself; a supervisor does for its workers.
 
     Attributes:
         settings: What is served.
@@ -34,11 +35,15 @@ class Gateway:
     """
 
     def __init__(
-        self, settings: GatewaySettings, *, sockets: Sequence[socket.socket] | None = None
+        self,
+        settings: GatewaySettings,
+        *,
+        sockets: Sequence[socket.socket] | None = None,
+        checked: bool = True,
     ) -> None:
         self.settings = settings
         self.connections = Connections(settings.limits.connections)
-        self.generations = Generations()
+        self.generations = Generations(checked=checked)
         self._sockets = sockets
         self._own: list[socket.socket] = []
         self._terms: Terms = terms_of(settings)

@@ -49,13 +49,15 @@ class Generations:
     """Make generations, and let old ones end.
 
     Args:
+        checked: Whether upstreams check their endpoints themselves; else somebody tells them.
         random: Where chance comes from.
 
     Attributes:
         figures: Counts of every route that there was, by name.
     """
 
-    def __init__(self, *, random: Random | None = None) -> None:
+    def __init__(self, *, checked: bool, random: Random | None = None) -> None:
+        self._checked = checked
         self.figures: dict[str, RouteFigures] = {}
         self._random = random or Random()  # noqa: S311 - draws mirrors, keeps no secret
         self._ending: set[asyncio.Task[None]] = set()
@@ -117,7 +119,7 @@ class Generations:
                 services[name] = service
                 prepared.followed.append((service, each))
             else:
-                fresh = services[name] = Service(name, each)
+                fresh = services[name] = Service(name, each, checked=self._checked)
                 prepared.fresh.append(fresh)
                 await fresh.start()
         return services

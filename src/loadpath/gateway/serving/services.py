@@ -8,10 +8,12 @@ from ssl import SSLContext, create_default_context
 from typing import Any
 
 from loadpath.balance import (
+    ActiveChecker,
     Balancer,
     Endpoint,
     EndpointSet,
     HealthRules,
+    HttpProbe,
     IPHash,
     Ketama,
     LeastConnections,
@@ -59,6 +61,7 @@ class Service:
     Args:
         name: Its name.
         settings: What it is.
+        checked: Whether it checks its endpoints itself; else somebody tells it.
 
     Attributes:
         name: Its name.
@@ -70,7 +73,7 @@ class Service:
         calls: Requests under way; it is closed when a reload has replaced it and none is left.
     """
 
-    def __init__(self, name: str, settings: UpstreamSettings) -> None:
+    def __init__(self, name: str, settings: UpstreamSettings, *, checked: bool) -> None:
         self.name = name
         self.settings = settings
         self.total = settings.timeouts.total or None
@@ -84,10 +87,12 @@ class Service:
             tls=tls,
             timeouts=timeouts_of(settings),
         )
+        balancer = balancer_of(settings)
         self.upstream = Upstream(
             name,
             self._sets or discovered(settings),
-            balancer=balancer_of(settings),
+            balancer=balancer,
+            checker=checker_of(settings, balancer) if checked else None,
             breaker=breaker_of(settings.breaker),
             pool=self._pool,
             retry=retry_of(settings),
@@ -168,6 +173,20 @@ def balancer_of(settings: UpstreamSettings) -> Balancer:
         sticky=sticky_of(settings),
         random=Random(),  # noqa: S311 - spreads load, keeps no secret
     )
+
+
+def checker_of(settings: UpstreamSettings, balancer: Balancer) -> ActiveChecker | None:
+    """Return who checks the endpoints, None when settings ask for no checks."""
+    health = settings.health
+    if health is None:
+        return None
+    probe = HttpProbe(
+        path=health.path,
+        statuses=frozenset(health.status) or range(200, 400),
+        tls=tls_of(settings),
+        server_name=server_name_of(settings),
+    )
+    return ActiveChecker(balancer, probe, interval=health.interval, timeout=health.timeout)
 
 
 def outliers_of(passive: PassiveHealth) -> OutlierRules | None:
