@@ -24,8 +24,9 @@ class Message(msgspec.Struct, frozen=True, tag=True):
 
 
 class Serve(Message, frozen=True):
-    """Tell a worker what to serve, first of all."""
+    """Tell a worker its number and what to serve, first of all."""
 
+    worker: int
     settings: GatewaySettings
 
 
@@ -105,6 +106,7 @@ class WorkerFigures(Message, frozen=True, kw_only=True):
 
     Attributes:
         number: Of the question.
+        worker: Number of the worker.
         routes: What each route counted.
         unrouted: What was counted of requests that no route took.
         upstreams: Every upstream.
@@ -114,6 +116,7 @@ class WorkerFigures(Message, frozen=True, kw_only=True):
     """
 
     number: int
+    worker: int
     routes: dict[str, RouteFigures]
     unrouted: RouteFigures
     upstreams: dict[str, UpstreamSnapshot]

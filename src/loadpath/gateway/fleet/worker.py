@@ -46,11 +46,13 @@ class Worker:
     """Carry out orders.
 
     Args:
+        number: Which worker it is.
         gateway: What serves.
         channel: Where orders come from.
     """
 
-    def __init__(self, gateway: Gateway, channel: Channel[Order]) -> None:
+    def __init__(self, number: int, gateway: Gateway, channel: Channel[Order]) -> None:
+        self._number = number
         self._gateway = gateway
         self._channel = channel
         self._prepared: dict[int, Prepared] = {}
@@ -134,6 +136,7 @@ class Worker:
         services = gateway.plane.live.services
         return WorkerFigures(
             number=number,
+            worker=self._number,
             routes=gateway.generations.figures,
             unrouted=gateway.plane.figures,
             upstreams={name: each.upstream.snapshot() for name, each in services.items()},
@@ -168,7 +171,7 @@ async def serve(control: socket.socket, sockets: Sequence[socket.socket]) -> Non
         if not isinstance(first, Serve):
             return
         async with Gateway(first.settings, sockets=sockets, checked=False) as gateway:
-            await Worker(gateway, channel).run()
+            await Worker(first.worker, gateway, channel).run()
     finally:
         channel.close()
 

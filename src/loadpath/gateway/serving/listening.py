@@ -31,6 +31,17 @@ def listen(listener: Listener, *, count: int = 1) -> list[socket.socket]:
     return sockets
 
 
+def listen_alone(host: str, port: int) -> socket.socket:
+    """Return a socket that shares its port with nobody.
+
+    Raises:
+        PortTakenError: Another program listens there, or we may not.
+    """
+    made = _bound(Listener(host=host, port=port), shared=False)
+    made.listen(BACKLOG)
+    return made
+
+
 def _check_free(listener: Listener) -> None:
     """Refuse a port that another program would silently share with us."""
     _bound(listener, shared=False).close()
