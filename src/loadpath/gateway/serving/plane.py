@@ -120,6 +120,9 @@ class Plane:
         passage = _Passage(exchange, live)
         figures = self.figures
         try:
+            if head.path == b"*":
+                await self._reply(connection, passage, _options())
+                return
             route = passage.route = self._route(live, exchange, told.authority or head.authority)
             figures = route.figures
             figures.under_way += 1
@@ -163,8 +166,8 @@ class Plane:
         head = exchange.head
         method = head.method.decode("ascii")
         exchange.host = host_of(authority)
-        if head.path[:1] != b"/":
-            raise _without_path(method)
+        if method == "CONNECT":
+            raise GatewayError(501, "CONNECT is not for a gateway: it knows its upstreams")
         if method == "TRACE":
             raise GatewayError(405, "TRACE would show the fields that the gateway adds")
         exchange.path = normalised(head.path.partition(b"?")[0].decode("ascii"))
@@ -417,10 +420,9 @@ class Plane:
         )
 
 
-def _without_path(method: str) -> GatewayError:
-    if method == "OPTIONS":
-        return GatewayError(405, "the gateway has no options of its own: ask for a path")
-    return GatewayError(501, "CONNECT is not for a gateway: it knows its upstreams")
+def _options() -> Reply:
+    """Answer `OPTIONS *`: what is asked is the gateway, which takes whatever its routes take."""
+    return Reply(head=AnswerHead(status=204, fields=[]))
 
 
 def _refusal(refusal: Refusal, method: str) -> GatewayError:
