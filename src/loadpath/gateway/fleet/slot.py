@@ -143,6 +143,10 @@ class Slot:
         finally:
             self._answers.pop(number, None)
 
+    def retire(self) -> None:
+        """Start the worker no more."""
+        self._ending = True
+
     async def end(self, patience: float) -> None:
         """Let the worker finish what it does, at most `patience` seconds."""
         self._ending = True

@@ -7,6 +7,7 @@ waits in one: the next process takes it. It serves no traffic itself.
 import asyncio
 import logging
 import signal
+import socket
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -77,6 +78,7 @@ class Supervisor:
         self.generation = 1
         self.problem = ""
         self._slots: list[Slot] = []
+        self._sockets: list[socket.socket] = []
         self._keepers: list[asyncio.Task[None]] = []
         self._desk = HealthDesk(self._checked)
         self._drained: set[tuple[str, str]] = set()
@@ -98,10 +100,10 @@ class Supervisor:
 
     async def _start(self) -> None:
         workers = self.settings.workers
-        by_listener = [listen(each, count=workers) for each in self.settings.listeners]
-        for sockets in by_listener:
-            for each in sockets:
-                self._owned.callback(each.close)
+        by_listener: list[list[socket.socket]] = []
+        for each in self.settings.listeners:
+            by_listener.append(listen(each, count=workers))
+            self._sockets += by_listener[-1]
         await self._desk.follow(self.settings.upstreams)
         for number in range(workers):
             slot = Slot(number, [sockets[number] for sockets in by_listener], self)
@@ -135,6 +137,10 @@ class Supervisor:
     async def _stop(self) -> None:
         """Drain: no new connections, workers finish what they do, then everything ends."""
         self._draining = True
+        for slot in self._slots:
+            slot.retire()
+        for each in self._sockets:
+            each.close()  # nobody waits in a socket that only the supervisor holds
         for task in self._catching_up:
             task.cancel()
         patience = self.settings.timeouts.drain

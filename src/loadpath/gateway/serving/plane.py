@@ -152,9 +152,10 @@ class Plane:
             self._count(connection, passage, figures, self._now() - started)
 
     def refused(self, connection: ClientConnection, status: int) -> None:
-        """Count what is no request."""
-        del connection
+        """Count and log what is no request."""
         self.figures.count(status, 0.0, 0)
+        if self.log is not None:
+            self.log.write(Entry(time=round(time(), 6), client=connection.neighbour, status=status))
 
     def _route(self, live: Generation, exchange: Exchange, authority: bytes) -> LiveRoute:
         """Return the route of a request.
