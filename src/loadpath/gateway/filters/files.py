@@ -56,16 +56,17 @@ def find(root: Path, names: list[bytes], variants: tuple[tuple[str, str], ...]) 
     """Return an open file, None when there is none that may be served.
 
     Args:
-        root: The folder, resolved.
+        root: The folder; a link is followed, so that another version can be put in its place.
         names: Below it.
         variants: Endings to look for before the file itself, each with its encoding.
 
     Raises:
         FolderError: It is a folder.
     """
-    path = os.path.join(os.fsencode(root), *names)  # noqa: PTH118 - names are bytes
+    real_root = os.path.realpath(os.fsencode(root))
+    path = os.path.join(real_root, *names)  # noqa: PTH118 - names are bytes
     for ending, encoding in (*variants, ("", "")):
-        file = _open(os.fsencode(root), path + ending.encode())
+        file = _open(real_root, path + ending.encode())
         if file is None:
             continue
         facts = os.fstat(file.fileno())

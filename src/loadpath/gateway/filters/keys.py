@@ -101,7 +101,10 @@ def shared_secret(content: bytes, allowed: Iterable[str]) -> list[VerifyingKey]:
     secret = content.rstrip(b"\r\n")
     if len(secret) < _SHORTEST_SECRET:
         raise KeyFileError(f"a secret needs at least {_SHORTEST_SECRET} bytes")
-    key = OctKey.import_key(secret)
+    try:
+        key = OctKey.import_key(secret)
+    except ValueError as error:
+        raise KeyFileError("a public key is no secret: everybody knows it") from error
     return [VerifyingKey(key=key, kid="", algorithms=frozenset(allowed))]
 
 

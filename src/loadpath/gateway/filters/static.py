@@ -49,7 +49,6 @@ class StaticHandler:
     """
 
     def __init__(self, match: Match, static: Static) -> None:
-        self._root = Path(static.root).resolve()
         self._static = static
         self._prefix = len((match.prefix or "").rstrip("/"))
 
@@ -59,10 +58,12 @@ class StaticHandler:
             allow = ((b"Allow", b"GET, HEAD"),)
             return problem(405, "files are read only", request_id=exchange.request_id, fields=allow)
         path = exchange.path[self._prefix :]
+        if not path:
+            return self._to_folder(exchange)
         names = segments_of(path)
         if names is None:
             return _missing(exchange)
-        is_folder = not path or path.endswith("/")
+        is_folder = path.endswith("/")
         if is_folder:
             if not self._static.index:
                 return _missing(exchange)
@@ -74,7 +75,7 @@ class StaticHandler:
 
     def _serve(self, exchange: Exchange, names: list[bytes]) -> Reply:
         """Find a file and answer with it; waits for the disk."""
-        found = find(self._root, names, self._variants(exchange))
+        found = find(Path(self._static.root), names, self._variants(exchange))
         if found is None:
             return _missing(exchange)
         reply: Reply | None = None
