@@ -11,7 +11,7 @@ from time import time
 import msgspec
 
 from loadpath.core.clock import Clock, SystemClock
-from loadpath.gateway.exchange import AnswerHead, Exchange, Field, Reply, Transform
+from loadpath.gateway.exchange import AnswerHead, Exchange, Field, Pieces, Reply, Transform
 from loadpath.gateway.passing.clients import TrustedProxies
 from loadpath.gateway.passing.fields import client_fields, upstream_fields
 from loadpath.gateway.passing.problems import GatewayError, problem_of
@@ -129,7 +129,8 @@ class Plane:
             connection.limit_body(route.most)
             reply = await self._enter(passage, route)
             if reply is None and route.answerer is not None:
-                reply = route.answerer(exchange)
+                made = route.answerer(exchange)
+                reply = made if isinstance(made, Reply) else await made
             if reply is not None:
                 await self._reply(connection, passage, reply)
             else:
@@ -349,19 +350,34 @@ class Plane:
 
     async def _reply(self, connection: ClientConnection, passage: _Passage, reply: Reply) -> None:
         """Send an answer of our own through the filters."""
-        answer, body = reply.head, reply.body
+        body = reply.body
+        if isinstance(body, bytes):
+            self._reply_whole(connection, passage, reply.head, body)
+            return
+        try:
+            await self._reply_pieces(connection, passage, reply.head, body)
+        finally:
+            await body.aclose()
+
+    def _reply_whole(
+        self, connection: ClientConnection, passage: _Passage, answer: AnswerHead, body: bytes
+    ) -> None:
         answer.fields.append(DATES.field())
         transforms = self._leave(passage, answer)
         if passage.exchange.head.method == b"HEAD" or answer.status in _WITHOUT_BODY:
             connection.answer(answer, b"")
             return
-        if isinstance(body, bytes):
-            for each in transforms:
-                body = each.feed(body) + each.end()
-            if transforms or answer.length is None:
-                answer.length = len(body)
-            connection.answer(answer, body)
-            return
+        for each in transforms:
+            body = each.feed(body) + each.end()
+        if transforms or answer.length is None:
+            answer.length = len(body)
+        connection.answer(answer, body)
+
+    async def _reply_pieces(
+        self, connection: ClientConnection, passage: _Passage, answer: AnswerHead, body: Pieces
+    ) -> None:
+        answer.fields.append(DATES.field())
+        transforms = self._leave(passage, answer)
         if transforms:
             answer.length = None
         connection.begin(answer)

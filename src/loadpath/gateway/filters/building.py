@@ -1,0 +1,139 @@
+"""The filters of each route, in the order that a request meets them.
+
+1. addresses: who may not even ask
+2. CORS: a preflight carries no credentials, so it is answered before they are asked for
+3. rate limit by address, field or route: before signatures cost anything
+4. authorisation
+5. rate limit by principal: once it is known
+6. compression: the last to enter is the first to see the answer
+
+What filters share (keys of issuers, counts) outlives a reload that does not change it.
+"""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from loadpath.core.clock import Clock
+from loadpath.gateway.exchange import Filter
+from loadpath.gateway.filters.addresses import AddressFilter
+from loadpath.gateway.filters.apikeys import BY, ApiKeys
+from loadpath.gateway.filters.authorise import Authenticator, AuthoriseFilter
+from loadpath.gateway.filters.compression import CompressionFilter
+from loadpath.gateway.filters.cors import CorsFilter
+from loadpath.gateway.filters.errors import KeyFileError
+from loadpath.gateway.filters.ratelimit import RateLimitFilter
+from loadpath.gateway.settings.filters import Addresses, JwtSettings, RateLimitSettings, Redis
+from loadpath.gateway.settings.gateway import GatewaySettings
+from loadpath.gateway.settings.routes import Route
+from loadpath.resilience import MemoryRates
+from loadpath.resilience.ratelimit.store import RateStore
+from loadpath.upstream.errors import ExtraMissingError
+
+if TYPE_CHECKING:
+    from loadpath.gateway.filters.jwt import Issuer
+    from loadpath.gateway.filters.shared import SharedRates
+
+
+class FilterParts:
+    """Keep what filters share, across reloads.
+
+    Args:
+        clock: Where the time comes from.
+    """
+
+    def __init__(self, *, clock: Clock | None = None) -> None:
+        self._clock = clock
+        self._local = MemoryRates(clock=clock)
+        self._shared: dict[Redis, SharedRates] = {}
+        self._issuers: dict[tuple[str, JwtSettings], Issuer] = {}
+
+    async def prepare(self, settings: GatewaySettings) -> None:
+        """Make what these settings need and is not there yet.
+
+        Raises:
+            KeyFileError: A file of keys cannot be used.
+            ExtraMissingError: A part needs a package that is not there.
+            OSError: A file cannot be read.
+        """
+        for name, each in settings.jwt.items():
+            if (name, each) not in self._issuers:
+                self._issuers[name, each] = await _issuer(name, each, self._clock)
+        if settings.redis is not None and settings.redis not in self._shared:
+            self._shared[settings.redis] = _shared_rates(settings.redis)
+
+    async def keep(self, settings: GatewaySettings) -> None:
+        """Close what these settings do not need."""
+        needed = set(settings.jwt.items())
+        for key in [each for each in self._issuers if each not in needed]:
+            await self._issuers.pop(key).aclose()
+        for redis in [each for each in self._shared if each != settings.redis]:
+            await self._shared.pop(redis).aclose()
+
+    async def aclose(self) -> None:
+        """Close everything."""
+        await self.keep(GatewaySettings())
+
+    def filters_of(self, route: Route, settings: GatewaySettings) -> tuple[Filter, ...]:
+        """Return the filters of a route, in order; after `prepare`."""
+        limit = route.rate_limit
+        filters: list[Filter | None] = [
+            AddressFilter(route.addresses) if route.addresses != Addresses() else None,
+            None if route.cors is None else CorsFilter(route.cors),
+            self._limit(route, limit, settings, known=False),
+            self._authorise(route, settings),
+            self._limit(route, limit, settings, known=True),
+            None if route.compress is None else CompressionFilter(route.compress),
+        ]
+        return tuple(each for each in filters if each is not None)
+
+    def _limit(
+        self,
+        route: Route,
+        limit: RateLimitSettings | None,
+        settings: GatewaySettings,
+        *,
+        known: bool,
+    ) -> Filter | None:
+        if limit is None or (limit.key == "principal") is not known:
+            return None
+        store: RateStore = self._local
+        if limit.shared and settings.redis is not None:
+            store = self._shared[settings.redis]
+        return RateLimitFilter(route.name, limit, store)
+
+    def _authorise(self, route: Route, settings: GatewaySettings) -> Filter | None:
+        rules = route.authorise
+        if rules is None:
+            return None
+        ways: list[Authenticator] = [
+            ApiKeys(settings.api_keys) if by == BY else self._issuers[by, settings.jwt[by]]
+            for by in rules.by
+        ]
+        return AuthoriseFilter(rules, ways)
+
+
+async def _issuer(name: str, settings: JwtSettings, clock: Clock | None) -> "Issuer":
+    from loadpath.gateway.filters import keys  # noqa: PLC0415 - needs an extra
+    from loadpath.gateway.filters.jwks import Jwks  # noqa: PLC0415
+    from loadpath.gateway.filters.jwt import Issuer  # noqa: PLC0415
+
+    allowed = settings.algorithms
+    if settings.jwks_url:
+        source = Jwks(settings.jwks_url, allowed, refresh=settings.jwks_refresh, clock=clock)
+        return Issuer(name, settings, source, clock=clock)
+    file = settings.secret_file or settings.key_file
+    content = await asyncio.to_thread(Path(file).read_bytes)
+    read = keys.shared_secret if settings.secret_file else keys.public_key
+    try:
+        return Issuer(name, settings, read(content, allowed), clock=clock)
+    except KeyFileError as error:
+        raise KeyFileError(f"$.jwt.{name}: {file}: {error}") from error
+
+
+def _shared_rates(redis: Redis) -> "SharedRates":
+    try:
+        from loadpath.gateway.filters.shared import SharedRates  # noqa: PLC0415 - needs an extra
+    except ModuleNotFoundError as error:
+        raise ExtraMissingError("shared rate limits", "gateway") from error
+    return SharedRates(redis)
