@@ -68,8 +68,11 @@ class Gateway:
             if self.settings.log.access:
                 self._log = AccessLog(self.settings.log.access)
             self._plane = Plane(prepared.live, log=self._log)
+            self.generations.commit(prepared, None)
             await self._listen()
         except BaseException:
+            if self._plane is None:
+                await self.generations.discard(prepared)
             await self._close()
             raise
         return self

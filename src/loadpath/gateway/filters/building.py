@@ -62,17 +62,18 @@ class FilterParts:
         if settings.redis is not None and settings.redis not in self._shared:
             self._shared[settings.redis] = _shared_rates(settings.redis)
 
-    async def keep(self, settings: GatewaySettings) -> None:
-        """Close what these settings do not need."""
-        needed = set(settings.jwt.items())
+    async def keep(self, *settings: GatewaySettings) -> None:
+        """Close what none of these settings needs."""
+        needed = {item for each in settings for item in each.jwt.items()}
         for key in [each for each in self._issuers if each not in needed]:
             await self._issuers.pop(key).aclose()
-        for redis in [each for each in self._shared if each != settings.redis]:
+        counted = [each.redis for each in settings]
+        for redis in [each for each in self._shared if each not in counted]:
             await self._shared.pop(redis).aclose()
 
     async def aclose(self) -> None:
         """Close everything."""
-        await self.keep(GatewaySettings())
+        await self.keep()
 
     def filters_of(self, route: Route, settings: GatewaySettings) -> tuple[Filter, ...]:
         """Return the filters of a route, in order; after `prepare`."""

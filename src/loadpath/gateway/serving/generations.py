@@ -64,6 +64,7 @@ class Generations:
         self._random = random or Random()  # noqa: S311 - draws mirrors, keeps no secret
         self._parts = FilterParts()
         self._settings = GatewaySettings()
+        self._prepared: list[GatewaySettings] = []
         self._ending: set[asyncio.Task[None]] = set()
 
     async def prepare(self, settings: GatewaySettings, old: Generation | None) -> Prepared:
@@ -75,6 +76,7 @@ class Generations:
         """
         chosen = [Chosen(each.tls) if each.tls else None for each in settings.listeners]
         prepared = Prepared(settings=settings, live=_NOTHING, fresh=[], followed=[], chosen=chosen)
+        self._prepared.append(settings)
         try:
             await self._parts.prepare(settings)
             services = await self._services(settings, old, prepared)
@@ -89,6 +91,7 @@ class Generations:
         for service, settings in prepared.followed:
             service.follow(settings)
         self._settings = prepared.settings
+        self._prepared.remove(prepared.settings)
         if old is None:
             return
         kept = set(map(id, prepared.live.services.values()))
@@ -102,7 +105,8 @@ class Generations:
         """Leave nothing of a generation that does not serve."""
         for service in prepared.fresh:
             await service.stop()
-        await self._parts.keep(self._settings)
+        self._prepared.remove(prepared.settings)
+        await self._parts.keep(self._settings, *self._prepared)
 
     async def close(self, live: Generation) -> None:
         """End everything."""
@@ -117,7 +121,7 @@ class Generations:
 
     async def _retire(self, old: Generation, gone: list[Service], patience: float) -> None:
         await _end(old, gone, patience)
-        await self._parts.keep(self._settings)
+        await self._parts.keep(self._settings, *self._prepared)
 
     async def _services(
         self, settings: GatewaySettings, old: Generation | None, prepared: Prepared
