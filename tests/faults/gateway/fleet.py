@@ -102,7 +102,7 @@ class Fleet:
     async def until(self, good: Any, *, patience: float = 15.0) -> Any:
         """Wait until the status is as wanted."""
         async with asyncio.timeout(patience):
-            while not good(status := await self.status()):
+            while not good(status := await self.status()):  # noqa: ASYNC110 - asked over HTTP
                 await asyncio.sleep(0.05)
         return status
 

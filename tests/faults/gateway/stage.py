@@ -158,6 +158,13 @@ def assert_nothing_held(gateway: Gateway) -> None:
     assert all(figures.under_way == 0 for figures in gateway.generations.figures.values())
 
 
+async def until(good: Callable[[], bool], *, patience: float = 5.0) -> None:
+    """Wait until something is so."""
+    async with asyncio.timeout(patience):
+        while not good():  # noqa: ASYNC110 - what is waited for tells nobody
+            await asyncio.sleep(0.01)
+
+
 def port_of(gateway: Gateway) -> int:
     """Return where a gateway listens."""
     return gateway.settings.listeners[0].port

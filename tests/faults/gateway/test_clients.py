@@ -16,6 +16,7 @@ from tests.faults.gateway.stage import (
     read_all,
     split,
     talk,
+    until,
 )
 
 POST = b"POST / HTTP/1.1\r\nHost: a\r\n"
@@ -29,22 +30,20 @@ async def connect(gateway: Gateway) -> tuple[asyncio.StreamReader, asyncio.Strea
 
 async def until_free(gateway: Gateway, backend: Backend) -> None:
     """Wait until the gateway holds nothing for any client."""
-    async with asyncio.timeout(5):
-        while len(gateway.connections) or backend.open:
-            await asyncio.sleep(0.01)
+    await until(lambda: not len(gateway.connections) and not backend.open)
 
 
 @pytest.mark.parametrize(
     "sent",
-    [b"", b"GET / HT", POST + b"Content-Length: 10\r\n\r\nabc", POST + b"Content-Length: 900000\r\n\r\nabc",
-     b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"],
+    [b"", b"GET / HT", POST + b"Content-Length: 10\r\n\r\nabc",
+     POST + b"Content-Length: 900000\r\n\r\nabc", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"],
     ids=["at once", "in the head", "in a small body", "in a streamed body", "while it waits"],
 )  # fmt: skip
 @pytest.mark.parametrize("hard", [False, True], ids=["closing", "resetting"])
 async def test_a_client_that_goes_leaves_nothing(sent: bytes, *, hard: bool) -> None:
     """At every stage: its request is given up, and the endpoint's connection is closed."""
 
-    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def hang(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read(-1)
 
     async with between(hang) as (gateway, backend):
@@ -232,9 +231,7 @@ async def test_pipelining_without_end_is_bounded() -> None:
 
 async def until_free_of_clients(gateway: Gateway) -> None:
     """Wait until no client is connected."""
-    async with asyncio.timeout(5):
-        while len(gateway.connections):
-            await asyncio.sleep(0.01)
+    await until(lambda: not len(gateway.connections))
 
 
 async def test_too_many_connections_are_refused() -> None:
@@ -276,7 +273,7 @@ async def idle_connections(count: int) -> float:
 async def test_idle_connections_cost_little() -> None:
     """300 of them, both ends in this process."""
     used = await idle_connections(300)
-    print(f"an idle connection: {used:,.0f} bytes, its client's end included")
+    print(f"an idle connection: {used:,.0f} bytes, its client's end included")  # noqa: T201 - to be read
     assert used < 40_000
 
 
@@ -288,5 +285,5 @@ async def test_2000_idle_connections_cost_little() -> None:
         pytest.skip("the system allows too few open files")
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 6_000), hard))
     used = await idle_connections(2_000)
-    print(f"an idle connection: {used:,.0f} bytes, its client's end included")
+    print(f"an idle connection: {used:,.0f} bytes, its client's end included")  # noqa: T201 - to be read
     assert used < 40_000

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from tests.faults.gateway.fleet import Load, fleet
-from tests.faults.gateway.stage import Backend
+from tests.faults.gateway.stage import Backend, until
 
 
 def answering() -> Backend:
@@ -158,8 +158,11 @@ async def test_an_ejection_is_told_to_all(tmp_path: Path) -> None:
     good, bad = answering(), answering()
     bad.answer = b"HTTP/1.1 500 X\r\nContent-Length: 2\r\n\r\nno"
     passive = "passive = {max_fails = 3, fail_timeout = 60.0}"
-    async with good.serving(), bad.serving():
-        async with fleet(tmp_path, good.address, bad.address, upstream=passive) as running:
+    async with AsyncExitStack() as stack:
+        for each in (good, bad):
+            await stack.enter_async_context(each.serving())
+        addresses = (good.address, bad.address)
+        async with fleet(tmp_path, *addresses, upstream=passive) as running:
             reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
             for _ in range(8):  # one connection, so one worker
                 writer.write(b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -190,9 +193,7 @@ async def test_the_log_is_opened_anew(tmp_path: Path) -> None:
             writer.write(b"Connection: close\r\n\r\n")
             await reader.read(-1)
             writer.close()
-            async with asyncio.timeout(5):
-                while not running.log.exists() or not running.log.read_bytes():
-                    await asyncio.sleep(0.05)
+            await until(lambda: running.log.exists() and bool(running.log.read_bytes()))
             assert running.log.read_bytes().count(b"\n") == 1
             if turn == 0:
                 running.log.rename(running.log.with_suffix(".1"))

@@ -31,7 +31,7 @@ async def test_refused_is_503_with_retry_after() -> None:
 async def test_silence_is_504() -> None:
     """It was sent and not answered in time."""
 
-    async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def hang(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read(-1)
 
     async with between(hang, upstream=QUICK) as (gateway, _):
@@ -157,7 +157,7 @@ async def test_an_unsafe_request_in_doubt_is_not_repeated() -> None:
     """A POST that was sent is never sent again."""
     came = 0
 
-    async def drop(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def drop(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         nonlocal came
         await reader.readuntil(b"\r\n\r\n")
         came += 1
@@ -173,7 +173,7 @@ async def test_a_put_with_a_small_body_is_repeated() -> None:
     """Its body was read before, so it can be sent to another endpoint."""
     dead, alive = Backend(), Backend()
 
-    async def drop(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def drop(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await dead.read(reader)
 
     async with Backend(drop).serving() as one, alive.serving():
@@ -185,7 +185,7 @@ async def test_a_put_with_a_small_body_is_repeated() -> None:
 
 
 async def test_an_answer_before_the_whole_body() -> None:
-    """An upstream that refuses early is passed back, and the connection ends: the rest is unread."""
+    """An early refusal is passed back, and the connection ends: the rest is unread."""
 
     async def early(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")

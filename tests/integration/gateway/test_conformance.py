@@ -73,8 +73,10 @@ REFUSED = {
     "two lengths": POST + b"Content-Length: 5\r\nContent-Length: 10\r\n\r\nhelloworld",
     **{
         f"coding {value!r}": POST + b"Transfer-Encoding:" + value + b"\r\n\r\n0\r\n\r\n"
-        for value in (b" chunked, gzip", b" chunked, chunked", b"", b" \x0bchunked", b" \x0cchunked",
-                      b" chunked\0", b"\r\n chunked")
+        for value in (
+            b" chunked, gzip", b" chunked, chunked", b"", b" \x0bchunked", b" \x0cchunked",
+            b" chunked\0", b"\r\n chunked",
+        )
     },
     "length and coding": POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "coding and length": POST + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
@@ -88,8 +90,8 @@ REFUSED = {
     **{
         f"chunk {line!r}": CHUNKED + line + b"\r\nhello\r\n0\r\n\r\n"
         for line in (
-            b"0x5", b"+5", b"-1", b"5 ", b" 5", b"1_0", b"5;", b"5;a[=b", b"5;a\0", b"5;a\rb", b"5\n",
-            b"FFFFFFFFFFFFFFFF0", b"g",
+            b"0x5", b"+5", b"-1", b"5 ", b" 5", b"1_0", b"5;", b"5;a[=b", b"5;a\0", b"5;a\rb",
+            b"5\n", b"FFFFFFFFFFFFFFFF0", b"g",
         )
     },
     "chunk without an end": CHUNKED + b"5\r\nhello0\r\n\r\n",

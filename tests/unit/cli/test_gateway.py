@@ -7,7 +7,13 @@ import pytest
 
 from loadpath.cli.entry import run
 
-GOOD = '[upstreams.a]\nendpoints = [{address = "a:1"}]\n[[routes]]\nname = "a"\ntargets = [{upstream = "a"}]\n'
+GOOD = """
+[upstreams.a]
+endpoints = [{address = "a:1"}]
+[[routes]]
+name = "a"
+targets = [{upstream = "a"}]
+"""
 
 
 def test_good_settings(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 from loadpath.core.backoff import Backoff
 from loadpath.core.errors import LoadpathError
 from loadpath.gateway.fleet.channel import Channel, open_channel
-from loadpath.gateway.fleet.messages import (
+from loadpath.gateway.orders import (
     Done,
     Drain,
     Ejected,

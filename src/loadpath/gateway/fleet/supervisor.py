@@ -26,7 +26,9 @@ from loadpath.gateway.admin.site import AdminSite, NoSuchEndpointError
 from loadpath.gateway.checks.files import named_files
 from loadpath.gateway.errors import ReloadError
 from loadpath.gateway.fleet.desk import HealthDesk
-from loadpath.gateway.fleet.messages import (
+from loadpath.gateway.fleet.slot import Slot, WorkerFailedError
+from loadpath.gateway.fleet.watching import watch
+from loadpath.gateway.orders import (
     Act,
     Action,
     Ask,
@@ -40,8 +42,6 @@ from loadpath.gateway.fleet.messages import (
     Reopen,
     WorkerFigures,
 )
-from loadpath.gateway.fleet.slot import Slot, WorkerFailedError
-from loadpath.gateway.fleet.watching import watch
 from loadpath.gateway.reading import missing_files, read_settings
 from loadpath.gateway.serving.connection import ClientConnection, Terms
 from loadpath.gateway.serving.connections import Connections

@@ -16,7 +16,8 @@ from typing import Any
 from loadpath.balance import Endpoint
 from loadpath.core.errors import LoadpathError
 from loadpath.gateway.fleet.channel import Channel, open_channel
-from loadpath.gateway.fleet.messages import (
+from loadpath.gateway.gateway import Gateway
+from loadpath.gateway.orders import (
     Act,
     Ask,
     Checked,
@@ -32,7 +33,6 @@ from loadpath.gateway.fleet.messages import (
     Serve,
     WorkerFigures,
 )
-from loadpath.gateway.gateway import Gateway
 from loadpath.gateway.serving.generations import Prepared
 from loadpath.upstream import Upstream
 

@@ -9,7 +9,8 @@ from loadpath.gateway.exchange import Field
 from loadpath.gateway.passing.clients import Told
 from loadpath.gateway.passing.forwarded import forwarded_element
 from loadpath.gateway.settings.filters import HeaderRules
-from loadpath.http import RequestHead, ResponseHead, end_to_end
+from loadpath.http.heads import RequestHead, ResponseHead
+from loadpath.http.hops import end_to_end
 
 OURS = frozenset(
     {

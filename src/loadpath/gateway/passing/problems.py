@@ -13,7 +13,7 @@ import msgspec
 
 from loadpath.core.errors import InDoubtError, LoadpathError, RejectedError
 from loadpath.gateway.exchange import AnswerHead, Field, Reply
-from loadpath.http import ProtocolError
+from loadpath.http.errors import ProtocolError
 from loadpath.resilience.ratelimit.gcra import RateLimited
 from loadpath.upstream.errors import UpstreamError, UpstreamUnavailableError
 

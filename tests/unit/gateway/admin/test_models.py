@@ -1,7 +1,7 @@
 """The figures of workers become those of the gateway."""
 
 from loadpath.gateway.admin.models import route_status, routes_of, upstream_status
-from loadpath.gateway.fleet.messages import WorkerFigures
+from loadpath.gateway.orders import WorkerFigures
 from loadpath.gateway.serving.figures import RouteFigures
 from loadpath.http import PoolSnapshot
 from loadpath.upstream import EndpointSnapshot, UpstreamSnapshot

@@ -2,10 +2,11 @@
 
 import asyncio
 import socket
+from pathlib import Path
 
 from loadpath.gateway.fleet.channel import LARGEST, open_channel
-from loadpath.gateway.fleet.messages import Checked, Done, Drain, Order, Report
 from loadpath.gateway.fleet.watching import signature
+from loadpath.gateway.orders import Checked, Done, Drain, Order, Report
 
 
 async def test_messages_arrive_in_order() -> None:
@@ -33,7 +34,7 @@ async def test_nonsense_ends_a_channel() -> None:
     channel.close()
 
 
-def test_a_signature_tells_of_changes(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_a_signature_tells_of_changes(tmp_path: Path) -> None:
     """Writing, replacing and removing are seen."""
     file = tmp_path / "a"
     files = [str(file)]

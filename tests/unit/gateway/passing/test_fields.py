@@ -29,8 +29,8 @@ def seen(told: Told, neighbour: str, *fields: str) -> dict[bytes, bytes]:
 @pytest.mark.parametrize(
     "name",
     [
-        "X-Forwarded-For", "X-Real-IP", "X_Real_IP", "x-forwarded-proto", "Forwarded", "traceparent",
-        "X-Request-Id", "X_Forwarded_For", "Expect", "X-Forwarded-Host",
+        "X-Forwarded-For", "X-Real-IP", "X_Real_IP", "x-forwarded-proto", "Forwarded",
+        "traceparent", "X-Request-Id", "X_Forwarded_For", "Expect", "X-Forwarded-Host",
     ],
 )  # fmt: skip
 def test_a_client_cannot_write_our_fields(name: str) -> None:

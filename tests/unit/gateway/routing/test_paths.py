@@ -24,8 +24,8 @@ def test_normalises(path: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/..", "/../a", "/a/../..", "/%2e%2e/a", "/a/..%2fb", "/a/..%5cb", "/a/..;x/b", "/a/%2e%2e;/b",
-        "/a%2f..", "/%zz", "/%", "/a%2", "/%00", "/a/..%3b/b",
+        "/..", "/../a", "/a/../..", "/%2e%2e/a", "/a/..%2fb", "/a/..%5cb", "/a/..;x/b",
+        "/a/%2e%2e;/b", "/a%2f..", "/%zz", "/%", "/a%2", "/%00", "/a/..%3b/b",
     ],
 )  # fmt: skip
 def test_refuses(path: str) -> None:
