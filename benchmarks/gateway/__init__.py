@@ -67,7 +67,9 @@ class Proxy:
         pid: Its process.
     """
 
-    def __init__(self, port: int, pid: int) -> None:
+    def __init__(self, port: int | None, pid: int) -> None:
+        if port is None:
+            raise ValueError("a proxy that does not listen is none")
         self.port = port
         self._process = psutil.Process(pid)
 
@@ -156,14 +158,18 @@ def _apart(proxies: list[Proxy], backend: Proxy) -> Iterator[None]:
 @asynccontextmanager
 async def _backend() -> AsyncIterator[Proxy]:
     with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        (Path(folder) / "16k").write_bytes(b"x" * 2**14)
-        (Path(folder) / "1m").write_bytes(b"x" * 2**20)
+        _fill(Path(folder))
         quoted = SMALL.replace('"', '\\"')
         answer = f'default_type application/json; return 200 "{quoted}";'
         locations = f"location = /small {{ {answer} }} location / {{ root {folder}; }}"
         async with nginx(server=KEPT + locations) as server:
             yield Proxy(server.port, server.pid)
+
+
+def _fill(folder: Path) -> None:
+    folder.chmod(0o755)
+    (folder / "16k").write_bytes(b"x" * 2**14)
+    (folder / "1m").write_bytes(b"x" * 2**20)
 
 
 @asynccontextmanager
