@@ -1,7 +1,7 @@
 """The front door as a process: routes, identity, limits, balancing, one admin page.
 
-`loadpath gateway run -c gateway.toml` runs it with workers, reload and admin API; `Gateway` runs one
-inside a program of your own.
+`loadpath gateway run -c gateway.toml` runs it with workers, reload and admin API; `Gateway` runs
+one inside a program of your own.
 
 Guide: chapter 1, "API Gateway 패턴", and chapter 3, "Nginx 로드 밸런싱 설정".
 """

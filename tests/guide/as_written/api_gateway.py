@@ -1,7 +1,7 @@
 """The guide's API gateway in Python, statement by statement, and its nginx.conf as it stands.
 
 Guide: chapter 1, `APIGateway`; chapter 3, nginx.conf. The servers of the configuration are the
-caller's, one method is left of the three (nginx keeps one anyway). Two lines say what was the
+caller's, one method is left of the three (nginx keeps one anyway). Three settings say what was the
 default of every nginx of the guide's time; nginx 1.31 has other ones.
 """
 
@@ -28,7 +28,7 @@ location / {
 
 def nginx_upstream(address: str) -> str:
     """Return the guide's upstream with one server."""
-    return f"upstream backend {{ server {address} max_fails=3 fail_timeout=30s; }}"
+    return f"upstream backend {{ server {address} max_fails=3 fail_timeout=30s; keepalive 0; }}"
 
 
 class Error(Exception):
