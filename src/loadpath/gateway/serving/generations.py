@@ -82,19 +82,21 @@ class Generations:
         except BaseException:
             await self.discard(prepared)
             raise
+        if old is None:
+            self._settings = settings
         return prepared
 
     def commit(self, prepared: Prepared, old: Generation | None) -> None:
         """Let the old generation end; whoever calls serves the new one."""
         for service, settings in prepared.followed:
             service.follow(settings)
-        self._settings = prepared.settings
+        before, self._settings = self._settings, prepared.settings
         if old is None:
             return
         kept = set(map(id, prepared.live.services.values()))
         gone = [each for each in old.services.values() if id(each) not in kept]
         patience = prepared.settings.timeouts.drain
-        task = asyncio.create_task(self._retire(old, gone, patience))
+        task = asyncio.create_task(self._retire(old, gone, patience, before))
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
@@ -102,7 +104,7 @@ class Generations:
         """Leave nothing of a generation that does not serve."""
         for service in prepared.fresh:
             await service.stop()
-        await self._parts.keep(self._settings)
+        await self._parts.release(prepared.settings)
 
     async def close(self, live: Generation) -> None:
         """End everything."""
@@ -115,9 +117,11 @@ class Generations:
             await service.stop()
         await self._parts.aclose()
 
-    async def _retire(self, old: Generation, gone: list[Service], patience: float) -> None:
+    async def _retire(
+        self, old: Generation, gone: list[Service], patience: float, settings: GatewaySettings
+    ) -> None:
         await _end(old, gone, patience)
-        await self._parts.keep(self._settings)
+        await self._parts.release(settings)
 
     async def _services(
         self, settings: GatewaySettings, old: Generation | None, prepared: Prepared
