@@ -97,9 +97,7 @@ async def test_files_that_the_client_has(files: Client) -> None:
         etag = whole.fields["etag"]
         assert etag.startswith("W/") is bool(accepted)
         for method in ("GET", "HEAD"):
-            same = await files.get(
-                "/files/page.txt", method=method, If_None_Match=etag, **accepted
-            )
+            same = await files.get("/files/page.txt", method=method, If_None_Match=etag, **accepted)
             assert (same.status, same.fields["etag"], same.body) == (304, etag, b"")
         since = whole.fields["last-modified"]
         assert (await files.get("/files/page.txt", If_Modified_Since=since)).status == 304

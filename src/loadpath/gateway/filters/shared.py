@@ -6,10 +6,13 @@ wait.
 
 import asyncio
 
+import redis
 from redis.asyncio import BlockingConnectionPool
 from redis.asyncio import Redis as Client
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.driver_info import DriverInfo
+from redis.exceptions import RedisError
 
 from loadpath.core.clock import Clock
 from loadpath.gateway.settings.filters import Redis
@@ -17,7 +20,9 @@ from loadpath.resilience import BreakerOpen, BreakerPolicy, CircuitBreaker, Last
 from loadpath.resilience.ratelimit.redis import RateStoreDown, RedisRates
 
 _CONNECTIONS = 16
+_DRIVER = DriverInfo(lib_version=redis.__version__)  # else each connection looks on the disk
 _TIMEOUT = 0.25  # seconds that a request waits for its count
+_DOWN = (RateStoreDown, RedisError)  # a server that refuses us cannot tell either
 _POLICY = BreakerPolicy(
     window=LastCalls(10), minimum_calls=5, open_for=1.0, half_open_calls=1, half_open_wait=1.0
 )
@@ -39,13 +44,14 @@ class SharedRates:
             socket_connect_timeout=_TIMEOUT,
             socket_timeout=_TIMEOUT,
             retry=Retry(NoBackoff(), 0),
+            driver_info=_DRIVER,
         )
         self._client = Client.from_pool(pool)
         self._rates = RedisRates(
             self._client, when_down="refuse", prefix="loadpath:gateway:", timeout=_TIMEOUT
         )
         self._breaker = CircuitBreaker(
-            "shared counts", _POLICY, failures=RateStoreDown, ignored=(), clock=clock
+            "shared counts", _POLICY, failures=_DOWN, ignored=(), clock=clock
         )
         self._allows = settings.unavailable == "allow"
         self._calls = 0
@@ -60,7 +66,7 @@ class SharedRates:
         self._calls += 1
         try:
             await self._breaker.call(self._rates.admit, key, rate)
-        except (RateStoreDown, BreakerOpen) as error:
+        except (*_DOWN, BreakerOpen) as error:
             if not self._allows:
                 raise RateStoreDown(
                     "the server of shared counts does not answer", retry_after=1.0
