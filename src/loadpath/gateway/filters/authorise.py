@@ -56,6 +56,7 @@ class AuthoriseFilter:
     async def enter(self, exchange: Exchange) -> Reply | None:
         """Find who sent a request and whether that one may."""
         refused: NotAuthenticatedError | None = None
+        unknown: RejectedError | None = None
         for way in self._ways:
             try:
                 found = way.find(exchange)
@@ -63,13 +64,14 @@ class AuthoriseFilter:
             except NotAuthenticatedError as error:
                 refused = error
             except RejectedError as error:
-                return problem(
-                    503, str(error), request_id=exchange.request_id, fields=(_RETRY_AFTER,)
-                )
+                unknown = error  # another way may be good all the same
             else:
                 if principal is not None:
                     exchange.principal = principal
                     return self._check(exchange, principal)
+        if unknown is not None:
+            detail, wait = str(unknown), (_RETRY_AFTER,)
+            return problem(503, detail, request_id=exchange.request_id, fields=wait)
         return self._who_are_you(exchange, refused)
 
     def leave(self, exchange: Exchange, head: AnswerHead) -> None:

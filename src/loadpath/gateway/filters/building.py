@@ -11,8 +11,9 @@ What filters share (keys of issuers, counts) outlives a reload that does not cha
 """
 
 import asyncio
+from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from loadpath.core.clock import Clock
 from loadpath.gateway.exchange import Filter
@@ -35,8 +36,18 @@ if TYPE_CHECKING:
     from loadpath.gateway.filters.shared import SharedRates
 
 
+class _Kept(NamedTuple):
+    """Hold an issuer, and the hash of the file that its keys are from."""
+
+    issuer: "Issuer"
+    file: bytes
+
+
 class FilterParts:
     """Keep what filters share, across reloads.
+
+    Settings hold what they need from `prepare` to `release`: what serves, what is about to and what
+    still ends never lose it to each other.
 
     Args:
         clock: Where the time comes from.
@@ -46,34 +57,35 @@ class FilterParts:
         self._clock = clock
         self._local = MemoryRates(clock=clock)
         self._shared: dict[Redis, SharedRates] = {}
-        self._issuers: dict[tuple[str, JwtSettings], Issuer] = {}
+        self._issuers: dict[tuple[str, JwtSettings], _Kept] = {}
+        self._held: list[GatewaySettings] = []
 
     async def prepare(self, settings: GatewaySettings) -> None:
-        """Make what these settings need and is not there yet.
+        """Make what these settings need and is not there yet; files of keys are read each time.
+
+        What it raises leaves them held, too: `release` them.
 
         Raises:
             KeyFileError: A file of keys cannot be used.
             ExtraMissingError: A part needs a package that is not there.
             OSError: A file cannot be read.
         """
+        self._held.append(settings)
+        await asyncio.to_thread(_load, settings)
         for name, each in settings.jwt.items():
-            if (name, each) not in self._issuers:
-                self._issuers[name, each] = await _issuer(name, each, self._clock)
+            await self._make_issuer(name, each)
         if settings.redis is not None and settings.redis not in self._shared:
-            self._shared[settings.redis] = _shared_rates(settings.redis)
+            self._shared[settings.redis] = _shared_rates(settings.redis, self._clock)
 
-    async def keep(self, *settings: GatewaySettings) -> None:
-        """Close what none of these settings needs."""
-        needed = {item for each in settings for item in each.jwt.items()}
-        for key in [each for each in self._issuers if each not in needed]:
-            await self._issuers.pop(key).aclose()
-        counted = [each.redis for each in settings]
-        for redis in [each for each in self._shared if each not in counted]:
-            await self._shared.pop(redis).aclose()
+    async def release(self, settings: GatewaySettings) -> None:
+        """Close what only these settings needed."""
+        self._held.remove(settings)
+        await self._close_unneeded()
 
     async def aclose(self) -> None:
         """Close everything."""
-        await self.keep()
+        self._held.clear()
+        await self._close_unneeded()
 
     def filters_of(self, route: Route, settings: GatewaySettings) -> tuple[Filter, ...]:
         """Return the filters of a route, in order; after `prepare`."""
@@ -87,6 +99,22 @@ class FilterParts:
             None if route.compress is None else CompressionFilter(route.compress),
         ]
         return tuple(each for each in filters if each is not None)
+
+    async def _make_issuer(self, name: str, settings: JwtSettings) -> None:
+        file = settings.secret_file or settings.key_file
+        content = await asyncio.to_thread(Path(file).read_bytes) if file else b""
+        kept, digest = self._issuers.get((name, settings)), sha256(content).digest()
+        if kept is None or kept.file != digest:
+            issuer = _issuer(name, settings, content, self._clock)
+            self._issuers[name, settings] = _Kept(issuer, digest)
+
+    async def _close_unneeded(self) -> None:
+        issuers = {item for each in self._held for item in each.jwt.items()}
+        for key in [each for each in self._issuers if each not in issuers]:
+            await self._issuers.pop(key).issuer.aclose()
+        servers = {each.redis for each in self._held}
+        for redis in [each for each in self._shared if each not in servers]:
+            await self._shared.pop(redis).aclose()
 
     def _limit(
         self,
@@ -108,33 +136,44 @@ class FilterParts:
         if rules is None:
             return None
         ways: list[Authenticator] = [
-            ApiKeys(settings.api_keys) if by == BY else self._issuers[by, settings.jwt[by]]
+            ApiKeys(settings.api_keys) if by == BY else self._issuers[by, settings.jwt[by]].issuer
             for by in rules.by
         ]
         return AuthoriseFilter(rules, ways)
 
 
-async def _issuer(name: str, settings: JwtSettings, clock: Clock | None) -> "Issuer":
+def _load(settings: GatewaySettings) -> None:
+    """Load the packages that these settings need; the first time this takes a while."""
+    if settings.jwt:
+        import loadpath.gateway.filters.jwt  # noqa: PLC0415 - needs an extra
+    if settings.redis is not None:
+        try:
+            import loadpath.gateway.filters.shared  # noqa: F401, PLC0415 - needs an extra
+        except ModuleNotFoundError as error:
+            raise ExtraMissingError("shared rate limits", "gateway") from error
+    for route in settings.routes:
+        if route.compress is not None:
+            CompressionFilter(route.compress)
+
+
+def _issuer(name: str, settings: JwtSettings, content: bytes, clock: Clock | None) -> "Issuer":
     from loadpath.gateway.filters import keys  # noqa: PLC0415 - needs an extra
     from loadpath.gateway.filters.jwks import Jwks  # noqa: PLC0415
     from loadpath.gateway.filters.jwt import Issuer  # noqa: PLC0415
 
-    allowed = settings.algorithms
-    if settings.jwks_url:
-        source = Jwks(settings.jwks_url, allowed, refresh=settings.jwks_refresh, clock=clock)
-        return Issuer(name, settings, source, clock=clock)
-    file = settings.secret_file or settings.key_file
-    content = await asyncio.to_thread(Path(file).read_bytes)
+    allowed, url = settings.algorithms, settings.jwks_url
     read = keys.shared_secret if settings.secret_file else keys.public_key
     try:
+        if url:
+            source = Jwks(url, allowed, refresh=settings.jwks_refresh, clock=clock)
+            return Issuer(name, settings, source, clock=clock)
         return Issuer(name, settings, read(content, allowed), clock=clock)
     except KeyFileError as error:
-        raise KeyFileError(f"$.jwt.{name}: {file}: {error}") from error
+        where = url or settings.secret_file or settings.key_file
+        raise KeyFileError(f"$.jwt.{name}: {where}: {error}") from error
 
 
-def _shared_rates(redis: Redis) -> "SharedRates":
-    try:
-        from loadpath.gateway.filters.shared import SharedRates  # noqa: PLC0415 - needs an extra
-    except ModuleNotFoundError as error:
-        raise ExtraMissingError("shared rate limits", "gateway") from error
-    return SharedRates(redis)
+def _shared_rates(redis: Redis, clock: Clock | None) -> "SharedRates":
+    from loadpath.gateway.filters.shared import SharedRates  # noqa: PLC0415 - needs an extra
+
+    return SharedRates(redis, clock=clock)

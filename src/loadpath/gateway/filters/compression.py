@@ -23,7 +23,11 @@ _GZIP_WINDOW = 31  # 2^15 bytes, with gzip's head
 _SUCCESS = frozenset({200, 201, 202, 203})
 _NOT_MODIFIED = 304
 _WEIGHT = re.compile(r"[Qq]=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)")
-_GONE = frozenset({b"accept-ranges", b"content-md5", b"digest", b"etag"})
+_LONGEST = 256  # bytes of an Accept-Encoding that is remembered
+_WINDOW = 17  # 128 KiB: a stream that stays open for hours holds little
+_GONE = frozenset(
+    {b"accept-ranges", b"content-digest", b"content-md5", b"digest", b"etag", b"repr-digest"}
+)
 
 
 class CompressionFilter:
@@ -53,13 +57,12 @@ class CompressionFilter:
     def leave(self, exchange: Exchange, head: AnswerHead) -> Transform | None:
         """Choose how an answer is compressed, None for not at all."""
         index = {name.lower(): value for name, value in head.fields}
-        if head.status == _NOT_MODIFIED:
+        encoding = chosen(exchange.head.index.get(b"accept-encoding"), self._encodings)
+        if head.status == _NOT_MODIFIED and encoding is not None:
             _weaken(head.fields)  # as it was when the whole answer was sent
-            return None
         if not self._may_change(head, index):
             return None
         add_vary(head.fields, b"Accept-Encoding")
-        encoding = chosen(exchange.head.index.get(b"accept-encoding"), self._encodings)
         if encoding is None:
             return None
         etag = index.get(b"etag")
@@ -107,7 +110,10 @@ class ZstdTransform:
 
     def __init__(self) -> None:
         library = _zstandard()
-        self._made = library.ZstdCompressor(level=ZSTD_LEVEL).compressobj()
+        parameters = library.ZstdCompressionParameters.from_level(
+            ZSTD_LEVEL, window_log=_WINDOW, hash_log=_WINDOW - 2, chain_log=_WINDOW - 2
+        )
+        self._made = library.ZstdCompressor(compression_params=parameters).compressobj()
         self._block = library.COMPRESSOBJ_FLUSH_BLOCK
 
     def feed(self, piece: bytes) -> bytes:
@@ -121,7 +127,6 @@ class ZstdTransform:
         return rest
 
 
-@lru_cache(maxsize=1_024)
 def chosen(accepted: bytes | None, offered: tuple[str, ...]) -> str | None:
     """Return the encoding that a client likes best of those offered, None for none.
 
@@ -129,13 +134,25 @@ def chosen(accepted: bytes | None, offered: tuple[str, ...]) -> str | None:
         accepted: `Accept-Encoding`; without it an answer stays as it is.
         offered: In the order that decides between equals.
     """
+    liked = wanted(accepted, offered)
+    return liked[0] if liked else None
+
+
+def wanted(accepted: bytes | None, offered: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the encodings that a client takes of those offered, the best first."""
     if accepted is None:
-        return None
+        return ()
+    return (_wanted if len(accepted) <= _LONGEST else _wanted.__wrapped__)(accepted, offered)
+
+
+@lru_cache(maxsize=1_024)
+def _wanted(accepted: bytes, offered: tuple[str, ...]) -> tuple[str, ...]:
     weights = _weights(accepted)
     other = weights.get("*", 0.0)
-    best = max(offered, key=lambda each: weights.get(each, other))
-    weight = weights.get(best, other)
-    return best if weight > 0 and weight >= weights.get("identity", 0.0) else None
+    least = weights.get("identity", 0.0)
+    liked = {each: weights.get(each, other) for each in offered}
+    taken = [each for each, weight in liked.items() if weight > 0 and weight >= least]
+    return tuple(sorted(taken, key=lambda each: -liked[each]))
 
 
 def _weights(accepted: bytes) -> dict[str, float]:

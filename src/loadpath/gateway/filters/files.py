@@ -3,6 +3,7 @@
 Functions here wait for the disk: they run in a thread.
 """
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -11,6 +12,19 @@ from urllib.parse import unquote_to_bytes
 
 _WELL_KNOWN = b".well-known"
 """The one hidden name that is served (RFC 8615)."""
+
+_ABSENT = frozenset(
+    {
+        errno.ENOENT,
+        errno.ENOTDIR,
+        errno.EACCES,
+        errno.EPERM,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
+        errno.EINVAL,
+        errno.ENXIO,  # a socket
+    }
+)
 
 
 class Found(NamedTuple):
@@ -62,11 +76,12 @@ def find(root: Path, names: list[bytes], variants: tuple[tuple[str, str], ...]) 
 
     Raises:
         FolderError: It is a folder.
+        OSError: It cannot be told now: too many files are open, or the disk fails.
     """
     real_root = os.path.realpath(os.fsencode(root))
     path = os.path.join(real_root, *names)  # noqa: PTH118 - names are bytes
     for ending, encoding in (*variants, ("", "")):
-        file = _open(real_root, path + ending.encode())
+        file = _open(real_root, path + ending.encode(), is_variant=bool(ending))
         if file is None:
             continue
         facts = os.fstat(file.fileno())
@@ -77,19 +92,21 @@ def find(root: Path, names: list[bytes], variants: tuple[tuple[str, str], ...]) 
     return None
 
 
-def _open(root: bytes, path: bytes) -> BinaryIO | None:
+def _open(root: bytes, path: bytes, *, is_variant: bool) -> BinaryIO | None:
     real = os.path.realpath(path)
     if os.path.commonpath((root, real)) != root:
         return None  # a link leads out of the folder
     try:
         # A pipe is opened without waiting for whoever writes it, and then refused.
         descriptor = os.open(real, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOFOLLOW)
-    except OSError:
-        return None
+    except OSError as error:
+        if error.errno in _ABSENT:
+            return None
+        raise
     kind = os.fstat(descriptor).st_mode
     if stat.S_ISREG(kind):
         return open(descriptor, "rb", buffering=0)  # noqa: PTH123 - whoever gets it closes it
     os.close(descriptor)
-    if stat.S_ISDIR(kind):
+    if stat.S_ISDIR(kind) and not is_variant:
         raise FolderError
     return None

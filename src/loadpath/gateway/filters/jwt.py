@@ -20,6 +20,9 @@ from loadpath.gateway.settings.filters import JwtSettings
 REMEMBERED = 4_096
 """Good tokens of one issuer that are kept."""
 
+REMEMBERED_SIZE = 4_194_304
+"""Characters that they have together."""
+
 _SCHEME = b"bearer "
 
 
@@ -50,6 +53,7 @@ class Issuer:
         self._most = remembered
         self._now = (clock or SystemClock()).time
         self._good: OrderedDict[str, Checked] = OrderedDict()
+        self._size = 0  # characters of the tokens in it
         self._generation = 0
 
     def find(self, exchange: Exchange) -> Principal | Awaitable[Principal] | None:
@@ -68,6 +72,7 @@ class Issuer:
         if self._generation != self._keys.generation:
             self._generation = self._keys.generation
             self._good.clear()
+            self._size = 0
         keys = self._keys.present()
         if keys is not None:
             try:
@@ -96,10 +101,13 @@ class Issuer:
             check_time(checked, self._now(), self._settings.leeway)
         except NotAuthenticatedError:
             del self._good[token]
+            self._size -= len(token)
             raise
         return checked.principal
 
     def _remember(self, token: str, checked: Checked) -> None:
-        if len(self._good) >= self._most:
-            self._good.popitem(last=False)
         self._good[token] = checked
+        self._size += len(token)
+        while len(self._good) > self._most or self._size > REMEMBERED_SIZE:
+            oldest, _ = self._good.popitem(last=False)
+            self._size -= len(oldest)

@@ -56,17 +56,14 @@ def key_set(document: bytes, allowed: Iterable[str]) -> list[VerifyingKey]:
         allowed: Algorithms that are taken.
 
     Raises:
-        KeyFileError: It is no JWK set, or none of its keys can be used.
+        KeyFileError: It is no JWK set.
     """
     try:
         listed = msgspec.json.decode(document, type=_KeySet).keys
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise KeyFileError('not a set of keys: it must look like {"keys": […]}') from error
     allowed = frozenset(allowed)
-    usable = [key for each in listed[:MOST_KEYS] if (key := _from_jwk(each, allowed))]
-    if not usable:
-        raise KeyFileError("no key of the set can check a signature that is allowed")
-    return usable
+    return [key for each in listed[:MOST_KEYS] if (key := _from_jwk(each, allowed))]
 
 
 def public_key(content: bytes, allowed: Iterable[str]) -> list[VerifyingKey]:

@@ -135,11 +135,12 @@ def _check_signature(
     if not isinstance(algorithm, str) or algorithm not in allowed or not isinstance(kid, str):
         raise NotAuthenticatedError(_NONE_OF_OURS)
     named = [each for each in keys if not kid or not each.kid or each.kid == kid]
-    if not named:
-        raise UnknownKeyError("the token is signed with a key that is not known")
     registry = _Registry(algorithms=[str(written)], strict_check_header=False)
-    if not any(_signed_by(each, signature, algorithm, registry) for each in named):
-        raise NotAuthenticatedError("the signature of the token is wrong")
+    if any(_signed_by(each, signature, algorithm, registry) for each in named):
+        return
+    if not keys or (kid and all(each.kid != kid for each in keys)):
+        raise UnknownKeyError("the token is signed with a key that is not known")
+    raise NotAuthenticatedError("the signature of the token is wrong")
 
 
 def _signed_by(

@@ -48,6 +48,10 @@ class Owner(Protocol):
         """Return what is served."""
         ...
 
+    def drained_now(self) -> list[tuple[str, str]]:
+        """Return the endpoints that an operator took out: upstream and address."""
+        ...
+
     def came_up(self, slot: "Slot") -> None:
         """Learn that a worker serves what it was told when it started."""
         ...
@@ -184,7 +188,7 @@ class Slot:
             ours.close()
             raise
         try:
-            self._channel.send(Serve(self.number, settings))
+            self._channel.send(Serve(self.number, settings, self._owner.drained_now()))
             while (report := await self._channel.receive()) is not None:
                 self._hear(report, settings)
         finally:

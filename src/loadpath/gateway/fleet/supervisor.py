@@ -160,12 +160,15 @@ class Supervisor:
         """Return what is served."""
         return self.settings
 
+    def drained_now(self) -> list[tuple[str, str]]:
+        """Return the endpoints that an operator took out."""
+        return sorted(self._drained)
+
     def came_up(self, slot: Slot) -> None:
         """Tell a worker that has come up what the others know."""
         for name, address, reason, times in self._desk.failed():
             for _ in range(times):
                 slot.tell(Checked(name, address, reason))
-        self._drain_again(slot)
         if slot.served is not self.settings:
             task = asyncio.create_task(self._catch_up(slot))
             self._catching_up.add(task)
@@ -184,10 +187,6 @@ class Supervisor:
         for slot in self._slots:
             slot.tell(message)
 
-    def _drain_again(self, slot: Slot) -> None:
-        for upstream, address in self._drained:
-            slot.tell(Act(0, "drain", upstream, address))
-
     async def _catch_up(self, slot: Slot) -> None:
         """Give a worker that started meanwhile the settings of now; one that cannot is replaced."""
         async with self._reloading:
@@ -195,7 +194,7 @@ class Supervisor:
             with suppress(WorkerFailedError):
                 prepared = await slot.order(Prepare(number, self.settings), number)
                 if isinstance(prepared, Done) and not prepared.error:
-                    await slot.order(Commit(number), number)
+                    await slot.order(Commit(number, self.drained_now()), number)
                     slot.served = self.settings
                     return
             slot.kill()
@@ -270,12 +269,11 @@ class Supervisor:
 
     async def _commit(self, slot: Slot, number: int, settings: GatewaySettings) -> None:
         try:
-            await slot.order(Commit(number), number)
+            await slot.order(Commit(number, self.drained_now()), number)
         except WorkerFailedError:
             slot.kill()  # it is started again, with the new settings
             return
         slot.served = settings
-        self._drain_again(slot)
 
     # What an operator sees and does.
 

@@ -10,7 +10,7 @@ import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 from loadpath.balance import Endpoint
@@ -73,12 +73,20 @@ class Worker:
             looking.cancel()
             await asyncio.wait([looking])
 
+    def drain(self, endpoints: Iterable[tuple[str, str]]) -> None:
+        """Give endpoints no more requests."""
+        for name, address in endpoints:
+            upstream = self._upstream(name)
+            if upstream is not None and _has(upstream, address):
+                upstream.balancer.set_server_health(address, healthy=False)
+
     async def _carry_out(self, order: Order) -> None:
         match order:
             case Prepare():
                 await self._prepare(order)
             case Commit():
                 self._gateway.commit(self._prepared.pop(order.number))
+                self.drain(order.drained)
                 self._channel.send(Done(order.number))
             case Discard():
                 await self._discard(order.number)
@@ -173,7 +181,9 @@ async def serve(control: socket.socket, sockets: Sequence[socket.socket]) -> Non
             return
         async with Gateway(first.settings, sockets=sockets, checked=False) as gateway:
             tune_collector()
-            await Worker(first.worker, gateway, channel).run()
+            worker = Worker(first.worker, gateway, channel)
+            worker.drain(first.drained)
+            await worker.run()
     finally:
         channel.close()
 

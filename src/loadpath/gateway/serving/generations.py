@@ -64,7 +64,6 @@ class Generations:
         self._random = random or Random()  # noqa: S311 - draws mirrors, keeps no secret
         self._parts = FilterParts()
         self._settings = GatewaySettings()
-        self._prepared: list[GatewaySettings] = []
         self._ending: set[asyncio.Task[None]] = set()
 
     async def prepare(self, settings: GatewaySettings, old: Generation | None) -> Prepared:
@@ -76,7 +75,6 @@ class Generations:
         """
         chosen = [Chosen(each.tls) if each.tls else None for each in settings.listeners]
         prepared = Prepared(settings=settings, live=_NOTHING, fresh=[], followed=[], chosen=chosen)
-        self._prepared.append(settings)
         try:
             await self._parts.prepare(settings)
             services = await self._services(settings, old, prepared)
@@ -84,20 +82,21 @@ class Generations:
         except BaseException:
             await self.discard(prepared)
             raise
+        if old is None:
+            self._settings = settings
         return prepared
 
     def commit(self, prepared: Prepared, old: Generation | None) -> None:
         """Let the old generation end; whoever calls serves the new one."""
         for service, settings in prepared.followed:
             service.follow(settings)
-        self._settings = prepared.settings
-        self._prepared.remove(prepared.settings)
+        before, self._settings = self._settings, prepared.settings
         if old is None:
             return
         kept = set(map(id, prepared.live.services.values()))
         gone = [each for each in old.services.values() if id(each) not in kept]
         patience = prepared.settings.timeouts.drain
-        task = asyncio.create_task(self._retire(old, gone, patience))
+        task = asyncio.create_task(self._retire(old, gone, patience, before))
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
@@ -105,8 +104,7 @@ class Generations:
         """Leave nothing of a generation that does not serve."""
         for service in prepared.fresh:
             await service.stop()
-        self._prepared.remove(prepared.settings)
-        await self._parts.keep(self._settings, *self._prepared)
+        await self._parts.release(prepared.settings)
 
     async def close(self, live: Generation) -> None:
         """End everything."""
@@ -119,9 +117,11 @@ class Generations:
             await service.stop()
         await self._parts.aclose()
 
-    async def _retire(self, old: Generation, gone: list[Service], patience: float) -> None:
+    async def _retire(
+        self, old: Generation, gone: list[Service], patience: float, settings: GatewaySettings
+    ) -> None:
         await _end(old, gone, patience)
-        await self._parts.keep(self._settings, *self._prepared)
+        await self._parts.release(settings)
 
     async def _services(
         self, settings: GatewaySettings, old: Generation | None, prepared: Prepared

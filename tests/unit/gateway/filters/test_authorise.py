@@ -94,6 +94,15 @@ async def test_an_issuer_that_cannot_be_asked_is_no_fault_of_the_client() -> Non
     assert (b"Retry-After", b"1") in reply.head.fields
 
 
+async def test_an_issuer_that_cannot_be_asked_stands_in_nobodys_way() -> None:
+    """Who is known in another way passes; a refusal elsewhere does not make it a 401."""
+    assert await enter(Told(KeysUnknownError("no keys yet")), Told(ANN)) is None
+    refused = Told(NotAuthenticatedError("not mine"))
+    for ways in ((Told(KeysUnknownError("no keys yet")), refused), (refused, refused)):
+        reply = await enter(*ways)
+        assert reply.head.status == (503 if ways[0] is not refused else 401)
+
+
 @pytest.mark.parametrize(
     ("rules", "may"),
     [

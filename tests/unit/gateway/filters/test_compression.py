@@ -14,6 +14,7 @@ from loadpath.gateway.filters.compression import (
     GzipTransform,
     ZstdTransform,
     chosen,
+    wanted,
 )
 from loadpath.gateway.settings.filters import Compression
 from tests.unit.gateway.filters.exchanges import answered, asked, field
@@ -52,6 +53,29 @@ def left(head: AnswerHead, *, accepted: str | None = "gzip", **options: object) 
 def test_the_client_chooses(accepted: bytes | None, encoding: str | None) -> None:
     """Its weights count first, then the order of the settings."""
     assert chosen(accepted, BOTH) == encoding
+
+
+def test_all_that_a_client_takes() -> None:
+    """The best first; a browser takes everything there is."""
+    offered = ("zstd", "br", "gzip")
+    assert wanted(b"gzip, deflate, br, zstd", offered) == offered
+    assert wanted(b"gzip;q=0.9, br;q=0.5", offered) == ("gzip", "br")
+    assert wanted(b"gzip", ()) == ()
+    assert wanted(b"*;q=0" + b" " * 9_000, offered) == ()
+
+
+def test_hashes_of_what_is_changed_go() -> None:
+    """A digest of the body as it was would say that it is broken."""
+    head = answered(fields={**TEXT, "Content-Digest": "a", "Repr-Digest": "b"}, length=5_000)
+    assert left(head)
+    assert field(head, "content-digest") is field(head, "repr-digest") is None
+
+
+def test_a_stream_holds_little_memory() -> None:
+    """The window that a client needs for it is 128 KiB."""
+    transform = ZstdTransform()
+    made = b"".join([transform.feed(bytes(300_000)), transform.end()])
+    assert zstandard.get_frame_parameters(made).window_size == 2**17
 
 
 def test_a_compressed_answer_says_so() -> None:
@@ -96,10 +120,11 @@ def test_what_stays_as_it_is(status: int, fields: dict[str, str], length: int | 
 
 
 def test_not_modified_has_the_tag_of_the_compressed_answer() -> None:
-    """A 304 says the same ETag as the 200 would have."""
-    head = answered(304, {"ETag": '"a"'})
-    assert not left(head)
-    assert field(head, "etag") == 'W/"a"'
+    """A 304 says the same ETag as the 200 would have: strong for who takes no compression."""
+    for accepted, etag in (("gzip", 'W/"a"'), (None, '"a"')):
+        head = answered(304, {"ETag": '"a"'})
+        assert not left(head, accepted=accepted)
+        assert field(head, "etag") == etag
 
 
 def test_unknown_length_and_errors_are_compressed() -> None:

@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import resource
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,7 @@ def folder(tmp_path: Path) -> Path:
     (root / "b.js").write_text("let a")
     (root / "b.js.gz").write_bytes(b"gzipped")
     (root / "b.js.br").write_bytes(b"brotli")
+    (root / "b.js.zst").mkdir()
     (root / "big").write_bytes(BIG)
     (root / "a b%.txt").write_text("odd name")
     (root / "sub" / "index.html").write_text("index")
@@ -116,6 +119,8 @@ async def test_head_says_what_get_would(folder: Path) -> None:
         ("zstd", b"let a", None),
         ("zstd, gzip;q=0.2", b"gzipped", "gzip"),
         ("br;q=0", b"let a", None),
+        ("gzip, deflate, br, zstd", b"brotli", "br"),
+        ("*", b"brotli", "br"),
     ],
 )
 async def test_a_variant_that_lies_beside_is_served(
@@ -199,6 +204,68 @@ async def test_what_is_no_file_is_not_opened(odd: Path) -> None:
     """A pipe would make its reader wait for ever, a socket cannot be read."""
     for name in ("/pipe", "/sock"):
         assert (await got(odd, name))[0].head.status == 404
+
+
+@contextmanager
+def full() -> Iterator[None]:
+    """Leave this process no more open files."""
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+async def test_a_file_that_cannot_be_opened_now_is_not_missing(folder: Path) -> None:
+    """503 with a wait: a cache must not learn that it is gone."""
+    with full():
+        reply, _ = await got(folder, "/a.txt")
+    assert reply.head.status == 503
+    assert field(reply.head, "retry-after") == "1"
+
+
+async def test_who_gives_up_leaves_no_file_open(folder: Path) -> None:
+    """Before the file is open, and while it is read."""
+    serving = handler(folder)
+    before = open_files()
+    for _ in range(20):
+        task = asyncio.create_task(serving.answer(asked("/f/big")))
+        await asyncio.sleep(0)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    await until(lambda: open_files() == before)
+
+
+async def test_a_file_is_closed_only_when_nobody_reads_it(tmp_path: Path) -> None:
+    """Its number could be a client's connection by the time that it is read."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = os.open(path, os.O_RDWR)
+    file = await asyncio.to_thread(path.open, "rb", buffering=0)
+    pieces = FilePieces(file, 100)
+    reading = asyncio.ensure_future(anext(pieces))
+    await asyncio.sleep(0.02)
+    reading.cancel()
+    await asyncio.wait([reading])
+    await pieces.aclose()
+    assert not file.closed
+    os.write(writer, b"something")
+    await until(lambda: file.closed)
+    os.close(writer)
+
+
+def open_files() -> int:
+    """Return how many files this process has open."""
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - counted, not read
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Return when something has come true."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - threads tell nobody
+            await asyncio.sleep(0.005)
 
 
 async def test_another_version_is_put_in_place_by_a_link(folder: Path) -> None:

@@ -222,12 +222,32 @@ def test_a_key_is_found_by_its_id() -> None:
 
 @pytest.mark.parametrize(
     "document",
-    [b"", b"[]", b"{}", b'{"keys": 5}', b'{"keys": []}', b'{"keys": [1, null]}', b"\xff", b"[" * 9],
+    [b"", b"[]", b"{}", b'{"keys": 5}', b'{"keys": {"a": 1}}', b"\xff", b"[" * 9],
 )
 def test_what_is_no_set_of_keys_is_said(document: bytes) -> None:
     """An issuer that publishes nonsense is told from one with keys."""
     with pytest.raises(KeyFileError):
         key_set(document, ["ES256"])
+
+
+@pytest.mark.parametrize("document", [b'{"keys": []}', b'{"keys": [1, null, {"kty": "RSA"}]}'])
+def test_an_issuer_may_withdraw_every_key(document: bytes) -> None:
+    """A set without a usable key is a set: newer keys may be there soon, until then none holds."""
+    keys = key_set(document, ["ES256"])
+    assert keys == []
+    with pytest.raises(UnknownKeyError):
+        check(signed(body(), "ES256"), keys, settings("ES256"), by="x")
+
+
+def test_a_named_key_that_no_key_bears_may_be_newer() -> None:
+    """Keys without an id are tried; when none fits, the set may be old."""
+    other = ECKey.generate_key("P-256").as_dict(private=False)
+    keys = key_set(json.dumps({"keys": [other]}).encode(), ["ES256"])
+    with pytest.raises(UnknownKeyError):
+        check(signed(body(), "ES256", kid="new"), keys, settings("ES256"), by="x")
+    with pytest.raises(NotAuthenticatedError) as caught:
+        check(signed(body(), "ES256"), keys, settings("ES256"), by="x")
+    assert not isinstance(caught.value, UnknownKeyError)
 
 
 @pytest.mark.filterwarnings("ignore:Key size should be:UserWarning")
