@@ -4,7 +4,7 @@ There is one way for all: no request goes past routing, health, breakers, filter
 goes wrong becomes a problem document that passes the same filters back.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from random import Random
 from time import time
 
@@ -127,7 +127,7 @@ class Plane:
             figures = route.figures
             figures.under_way += 1
             connection.limit_body(route.most)
-            reply = await self._enter(passage, route)
+            reply = await self._enter(passage, route) if route.filters else None
             if reply is None and route.answerer is not None:
                 made = route.answerer(exchange)
                 reply = made if isinstance(made, Reply) else await made
@@ -199,13 +199,15 @@ class Plane:
         """Ask an upstream, and pass its answer back."""
         assert route.split is not None
         exchange = passage.exchange
-        request = await self._request(connection, exchange, route)
+        head = exchange.head
+        body = await self._body(connection, head) if head.length else None
+        request = self._request(exchange, route, body)
         service = route.split.next()
         if route.mirror is not None:
             route.mirror.copy(exchange, request)
         cookie = None
         if service.sticky is not None:
-            cookie = service.sticky.read(exchange.head.index.get(b"cookie", b"").decode("latin-1"))
+            cookie = service.sticky.read(head.index.get(b"cookie", b"").decode("latin-1"))
         service.calls += 1
         try:
             response = await service.upstream.send(
@@ -223,29 +225,31 @@ class Plane:
         finally:
             service.calls -= 1
 
-    async def _request(
-        self, connection: ClientConnection, exchange: Exchange, route: LiveRoute
+    def _request(
+        self, exchange: Exchange, route: LiveRoute, body: bytes | AsyncIterator[bytes] | None
     ) -> Request:
         """Return what the upstream is asked."""
         head, fields = exchange.head, exchange.fields
         if route.request_rules:
             fields = route.request_rules.apply(fields)
-        host = route.host or exchange.head.authority
+        host = route.host or head.authority
         if host:
             fields.insert(0, (b"Host", host))
-        switch = route.may_switch(head)
-        if switch is not None:
+        if b"upgrade" in head.index and (switch := route.may_switch(head)) is not None:
             fields += ((b"Connection", b"Upgrade"), (b"Upgrade", switch))
         elif b"te" in head.index and b"trailers" in tokens_of(head.index[b"te"]):
             fields += ((b"Connection", b"TE"), (b"TE", b"trailers"))
-        if not head.length:
-            return Request(head.method, self._target(exchange, route), fields)
-        if connection.has_whole_body or 0 < head.length <= WHOLE:
-            body = await connection.read_body()
-            return Request(head.method, self._target(exchange, route), fields, body)
-        if head.length > 0:
+        if head.length > 0 and not isinstance(body, bytes):
             fields.append((b"Content-Length", b"%d" % head.length))
-        return Request(head.method, self._target(exchange, route), fields, connection.pieces())
+        return Request(head.method, self._target(exchange, route), fields, body)
+
+    async def _body(
+        self, connection: ClientConnection, head: RequestHead
+    ) -> bytes | AsyncIterator[bytes]:
+        """Return the body: whole where it is small, so that it can be sent again."""
+        if connection.has_whole_body or 0 < head.length <= WHOLE:
+            return await connection.read_body()
+        return connection.pieces()
 
     def _target(self, exchange: Exchange, route: LiveRoute) -> bytes:
         """Return what is asked: the path that was matched, never another form of it."""
@@ -338,7 +342,7 @@ class Plane:
         """Let the filters look at the answer, the last to enter first."""
         exchange, route = passage.exchange, passage.route
         transforms: list[Transform] = []
-        if route is not None:
+        if route is not None and (passage.entered or route.response_rules):
             for each in reversed(route.filters[: passage.entered]):
                 transform = each.leave(exchange, answer)
                 if transform is not None:
