@@ -215,6 +215,25 @@ class Balancer:
                 self._detector.reset(member.track)
         self._ledger.due = -inf
 
+    def eject(self, server: Endpoint | str) -> bool:
+        """Take an endpoint out for as long as its failures would, because others saw them.
+
+        Args:
+            server: The endpoint, or its `host:port`.
+
+        Returns:
+            Whether it is out because of it: not without outlier rules, when it was out already, or
+            when too many are.
+
+        Raises:
+            UnknownEndpointError: The set has no such address.
+        """
+        member = self._known(server)
+        if self._detector is None or not self._detector.eject(member.track, self._now()):
+            return False
+        self._ledger.due = -inf
+        return True
+
     def get_server_stats(self) -> list[ServerStats]:
         """Return every endpoint's figures, in the order of the set."""
         now = self._look()

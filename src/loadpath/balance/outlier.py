@@ -164,6 +164,14 @@ class OutlierDetector:
         _count(track, failure)
         return self._too_many(track) and self._eject(track, now)
 
+    def eject(self, track: Track, now: float) -> bool:
+        """Let an endpoint go out because somebody else saw it fail.
+
+        Returns:
+            Whether it is out because of it: not when it was, or too many are.
+        """
+        return self._eject(track, now)
+
     def reset(self, track: Track) -> None:
         """Let an endpoint back at once and forget its past."""
         track.reset()

@@ -47,6 +47,13 @@ SYSTEMS: Final = {
 
 # The other groups of commands, each a module of its own.
 GROUPS: Final = {
+    "gateway": (
+        "Run a gateway, or check its settings.",
+        {
+            "run": "Run a gateway until SIGTERM or Ctrl-C.",
+            "check": "Say everything that is wrong with settings.",
+        },
+    ),
     "lock": (
         "Hold a distributed lock around a command, list locks, take one.",
         {

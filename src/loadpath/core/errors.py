@@ -15,6 +15,7 @@ LoadpathError
 │   ├── cache.errors.NotOpenError (RuntimeError)
 │   ├── cache.errors.TooManyWritesError (RuntimeError)
 │   ├── core.ids.ClockWentBack (RuntimeError)
+│   ├── gateway.filters.errors.KeysUnknownError (ConnectionError)
 │   ├── http.errors.ConnectError (ConnectionError)
 │   │   └── http.errors.ConnectTimeoutError (TimeoutError)
 │   ├── http.errors.PoolClosedError (RuntimeError)
@@ -46,6 +47,15 @@ LoadpathError
 ├── cli.entry.StoppedError
 ├── cli.entry.UsageError (ValueError)
 ├── core.settings.SettingsError (ValueError)
+├── gateway.admin.site.NoSuchEndpointError (LookupError)
+├── gateway.errors.CertificateError (ValueError)
+├── gateway.errors.PortTakenError (OSError)
+├── gateway.errors.ReloadError (RuntimeError)
+├── gateway.filters.errors.KeyFileError (ValueError)
+├── gateway.filters.errors.NotAuthenticatedError (PermissionError)
+│   └── gateway.filters.tokens.UnknownKeyError
+├── gateway.fleet.slot.WorkerFailedError (RuntimeError)
+├── gateway.passing.problems.GatewayError (RuntimeError)
 ├── http.errors.BodyLostError (ConnectionError)
 │   └── http.errors.BodyTimeoutError (TimeoutError)
 ├── http.errors.BodyTooLargeError (ValueError)

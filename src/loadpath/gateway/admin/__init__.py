@@ -1,0 +1,1 @@
+"""What an operator sees and does: one page, an API, figures for Prometheus."""

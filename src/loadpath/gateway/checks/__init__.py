@@ -1,0 +1,1 @@
+"""What makes settings contradict themselves, one module for each part of them."""

@@ -1,0 +1,1 @@
+"""What changes in a message on its way through: fields, addresses, traces, problems. Pure."""

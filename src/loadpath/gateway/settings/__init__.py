@@ -1,0 +1,1 @@
+"""What `gateway.toml` says, one module for each of its parts."""
