@@ -51,8 +51,10 @@ class Resource:
         return self.history[-1].taken
 
 
-@either_way
-@pytest.mark.parametrize("fault", ["killed", "paused"])
+@pytest.mark.parametrize(
+    ("replicated", "fault"),
+    [(by_sentinels, "killed"), (by_sentinels, "paused"), (by_a_cluster, "killed")],
+)
 async def test_tokens_grow_and_nobody_writes_late_when_the_primary_is_replaced_under_load(
     replicated: Any, fault: str, server: Valkey
 ) -> None:
