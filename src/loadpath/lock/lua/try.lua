@@ -7,9 +7,9 @@ if redis.call('EXISTS', KEYS[1], KEYS[3]) == 0 then
   redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
   return token
 end
-local held = redis.call('GET', KEYS[1])
-local token = redis.call('GET', KEYS[2])
-if token and (held == ARGV[1] or held == '+' .. ARGV[1]) then
+local held, token = redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2])
+local owner = string.match(ARGV[1], '^%S+ ')
+if held and token and string.match(held, '^%+?(%S+ )') == owner then
   redis.call('PEXPIRE', KEYS[1], ARGV[2])
   return tonumber(token)
 end
