@@ -7,8 +7,9 @@ comes off.
 Source: C. Gray, D. Cheriton, "Leases", SOSP 1989.
 """
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 State = Literal["free", "acquiring", "held", "lost", "released"]
 DRIFT = 0.01
@@ -20,8 +21,7 @@ _SURE = 1 - DRIFT
 _MAY_ASK = ("free", "acquiring")
 
 
-@dataclass(slots=True)
-class Lease:
+class Lease(msgspec.Struct, gc=False):
     """Follow one lease; every moment is of the holder's monotonic clock (s).
 
     Attributes:

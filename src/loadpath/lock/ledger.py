@@ -17,10 +17,12 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import unquote
 
+import msgspec
+
 MICROSECONDS = 1_000_000
 
 
-class Ask(NamedTuple):
+class Ask(msgspec.Struct, frozen=True, gc=False):
     """Ask for a lock.
 
     Attributes:
@@ -39,7 +41,7 @@ class Ask(NamedTuple):
     capacity: int = 1
 
 
-class Grant(NamedTuple):
+class Grant(msgspec.Struct, frozen=True, gc=False):
     """Say that the lock is held, under this token."""
 
     token: int

@@ -100,7 +100,8 @@ class DistributedLock:
         """Give back everything that is still held, within five seconds."""
         async with self._opened:
             await self._watchdog.close()
-            for held in list(self._held.values()):
+            while self._held:
+                held = self._held.pop(next(iter(self._held)))
                 self._let_go(held)
                 self._abandon(held.key, held.ask, held.ttl)
             await self._cleaner.close(CLOSE_WITHIN)
@@ -181,7 +182,7 @@ class DistributedLock:
         Raises:
             ReleaseInDoubtError: The store did not answer; it is tried on until the ttl has passed.
         """
-        if self._held.get(held.ask.owner) is None:
+        if self._held.pop(held.ask.owner, None) is None:
             return False
         if not self._let_go(held):
             self._abandon(held.key, held.ask, held.ttl)
@@ -253,7 +254,7 @@ class DistributedLock:
         until = self._loop.time() + options.longest_wait
         if options.longest_wait == 0:
             raise _gave_up(key, options, answer)
-        queueing = ask._replace(patience=options.patience)
+        queueing = msgspec.structs.replace(ask, patience=options.patience)
         self._waiters.enter(ask.owner)
         try:
             for delay in options.delays(self._random):
@@ -320,7 +321,6 @@ class DistributedLock:
 
     def _let_go(self, held: HeldLock) -> bool:
         """Keep a lock alive no more, and return whether it was held until now."""
-        del self._held[held.ask.owner]
         self._watchdog.let_go(held)
         if held.let_go():
             return True

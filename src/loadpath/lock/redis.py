@@ -34,8 +34,8 @@ _PAGE = 500
 
 
 def _script(*names: str) -> Script:
-    parts = [(_LUA / f"{name}.lua").read_text("utf-8") for name in ("token", *names)]
-    return Script("".join(parts))
+    token, *parts = ((_LUA / f"{name}.lua").read_text("utf-8") for name in ("token", *names))
+    return Script("".join(parts).replace("  -- token.lua\n", token))
 
 
 class _Scripts:
@@ -105,7 +105,8 @@ class RedisLockStore:
         if ask.patience or ask.capacity > 1 or self._replicas:
             return await self._acquire(key, ask)
         name, ttl = self._prefix + _tag(key), int(ask.ttl * 1000)
-        call = (3, name, name + ":token", name + ":queue", ask.owner, ttl, self._channel)
+        holder = f"{ask.owner} {self._channel}"
+        call = (3, name, name + ":token", name + ":queue", holder, ttl)
         try:
             return _answer(await self._commands.execute("EVALSHA", TRY.digest, *call))
         except NoScriptError:
@@ -124,9 +125,9 @@ class RedisLockStore:
         """Give back the lock of `ask.owner` and leave the queue; False when it had none."""
         if token and ask.capacity == 1 and self._delete is not None:
             command, words = self._delete
-            name, ours = self._prefix + _tag(key), f"{ask.owner} {token} {self._channel}"
+            name, holder = self._prefix + _tag(key), f"{ask.owner} {self._channel}"
             try:
-                if await self._commands.execute(command, name, *words, ours):
+                if await self._commands.execute(command, name, *words, holder):
                     return True
             except CommandError as error:
                 if "unknown command" not in str(error):

@@ -37,8 +37,8 @@ class Watchdog:
         self._renewing: dict[HeldLock, asyncio.Task[None]] = {}
 
     def watch(self, lock: HeldLock) -> None:
-        """Renew a lock that is held from now on; the next look is soon enough for any other."""
-        if lock.ttl < self._shortest:
+        """Renew a lock that is held from now on."""
+        if lock.ttl < self._shortest or lock.renew_at <= self._loop.time():
             self._look()
 
     def let_go(self, lock: HeldLock) -> None:

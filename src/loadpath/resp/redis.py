@@ -5,7 +5,7 @@ a command that was not sent from one in doubt: every lost connection counts as i
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -17,6 +17,7 @@ from loadpath.resp.encoding import Argument, encode
 from loadpath.resp.errors import CommandError, MovedError, NotConnectedError, ReplyLostError
 from loadpath.resp.redis_channel import Channel
 from loadpath.resp.replies import Reply, error_of
+from loadpath.resp.unfinished import Unfinished, key_of
 
 # redis-py takes the code away from the errors that it knows.
 _CODES: tuple[tuple[type[Exception], str], ...] = (
@@ -47,9 +48,13 @@ class RedisCommands:
             raise ValueError("client must not decode responses: leave decode_responses out")
         self._client: Any = client
         self._clustered = isinstance(client, RedisCluster)
+        self._unfinished = Unfinished()
 
     async def execute(self, *command: Argument) -> Reply:
         """Run one command and return its reply.
+
+        It is run whether or not the caller is cancelled; commands of its key that come later wait
+        for it then.
 
         Raises:
             CommandError: The server answered with an error.
@@ -57,7 +62,10 @@ class RedisCommands:
             ValueError: The command is not for a shared connection; says what to do instead.
             TypeError: An argument is neither bytes, str, int nor float.
         """
-        return await _executed(self._client, command)
+        key = key_of(command)
+        await self._unfinished.before(key)
+        task = asyncio.create_task(_executed(self._client, command))
+        return await self._unfinished.run(key, task)
 
     async def primaries(self) -> list[Commands]:
         """Return the commands of every server that keys are on.
@@ -76,6 +84,7 @@ class RedisCommands:
 
         Of Sentinel or one server it comes from the client's pool; of Cluster it is a new one.
         """
+        await self._unfinished.before(key)
         try:
             connection, give_back = await self._connection_for(key)
         except _TROUBLE as error:
@@ -87,9 +96,11 @@ class RedisCommands:
             await self._learn(key)
             raise NotConnectedError(f"not run: {error}") from error
         finally:
-            if not pinned.whole:
-                await connection.disconnect(nowait=True)
-            await give_back(connection)
+            ending = asyncio.create_task(pinned.end(give_back))
+            if pinned.busy:
+                self._unfinished.leave(key, ending)
+            else:
+                await self._unfinished.run(key, ending)
 
     @asynccontextmanager
     async def subscribed(
@@ -168,29 +179,48 @@ class _OfNode:
 
 
 class _OnConnection:
-    """Run commands on one connection, one after the other.
-
-    Attributes:
-        whole: Whether it holds no half of an answer.
-    """
+    """Run commands on one connection, one after the other, each to its end."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
-        self.whole = True
+        self._whole = True  # it holds no half of an answer
+        self._last: asyncio.Task[Reply] | None = None
 
     async def execute(self, *command: Argument) -> Reply:
         """Run one command and return its reply."""
         payload = encode(command)
         if not self._connection.is_connected:
             raise NotConnectedError("not sent: the connection of the commands before is lost")
-        self.whole = False
+        self._last = asyncio.create_task(self._run(payload))
+        return await asyncio.shield(self._last)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a command is under way that nobody waits for any more."""
+        return self._last is not None and not self._last.done()
+
+    async def end(self, give_back: Callable[[Any], Awaitable[None]]) -> None:
+        """Give the connection back once its last command is answered."""
+        try:
+            if self._last is not None:
+                self._last.add_done_callback(_heard)
+                await asyncio.wait([self._last])
+        finally:
+            if self._last is not None:
+                self._last.cancel()
+            if not self._whole:
+                await self._connection.disconnect(nowait=True)
+            await give_back(self._connection)
+
+    async def _run(self, payload: bytes) -> Reply:
+        self._whole = False
         try:
             await self._connection.send_packed_command(payload, check_health=False)
             reply = await self._connection.read_response()
         except _TROUBLE as error:
-            self.whole = isinstance(error, exceptions.ResponseError)
+            self._whole = isinstance(error, exceptions.ResponseError)
             raise _ours(error) from error
-        self.whole = True
+        self._whole = True
         return reply
 
 
@@ -200,6 +230,12 @@ async def _executed(client: Any, command: tuple[Argument, ...]) -> Reply:
         return await client.execute_command(*map(_plain, command))
     except _TROUBLE as error:
         raise _ours(error) from error
+
+
+def _heard(task: "asyncio.Task[Reply]") -> None:
+    """Look at an outcome that nobody may wait for."""
+    if not task.cancelled():
+        task.exception()
 
 
 async def _disconnected(connection: Any) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from redis.asyncio import Redis
 
 from loadpath.core.backoff import Backoff
 from loadpath.core.errors import RejectedError
@@ -24,6 +25,7 @@ from loadpath.lock import (
 from loadpath.lock.fence_redis import fenced
 from loadpath.lock.redis import RedisLockStore
 from loadpath.resp import Limits, RespClient
+from loadpath.resp.redis import RedisCommands
 from tests.faults.lock.history import Write, intruders, without_fencing
 from tests.faults.resp.link import Link
 
@@ -179,6 +181,54 @@ async def test_cancellations_with_answers_under_way_leak_nothing(
             while lock.snapshot().cleaning or await held_keys(lock):  # noqa: ASYNC110 - theirs
                 await asyncio.sleep(0.01)
         assert lock.snapshot().waiting == 0
+
+
+@pytest.mark.blocking  # redis-py reads its own version from the disk for a new connection
+@pytest.mark.parametrize("replicas", [0, 1])
+async def test_cancellations_through_redis_py_leak_nothing(
+    server: Valkey, link: Link, replicas: int
+) -> None:
+    """Over its many connections, too, nothing is given back before it was granted."""
+    chance = Random(7)
+    async with valkey(relaxed=True) as replica, Redis.from_url(link.url(server.url)) as redis:
+        await _follow(server, replica)
+        store = RedisLockStore(RedisCommands(redis), replicas=replicas, replicas_within=30.0)
+        async with DistributedLock(store, options=LockOptions(wait=60.0)) as lock:
+
+            async def section(number: int) -> None:
+                async with lock.hold(f"k{number % 7}"):
+                    await asyncio.sleep(0)
+
+            for _ in range(8):
+                tasks = [asyncio.create_task(section(number)) for number in range(30)]
+                await asyncio.sleep(chance.uniform(0, 0.02))
+                link.flowing.clear()
+                await asyncio.sleep(chance.uniform(0, 0.01))
+                for task in chance.sample(tasks, 25):
+                    task.cancel()
+                await asyncio.sleep(chance.uniform(0, 0.01))
+                link.flowing.set()
+                outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+                assert all(isinstance(one, asyncio.CancelledError | None) for one in outcomes)
+            async with asyncio.timeout(30):
+                while lock.snapshot().cleaning or await held_keys(lock):  # noqa: ASYNC110 - theirs
+                    await asyncio.sleep(0.01)
+
+
+async def _follow(server: Valkey, replica: Valkey) -> None:
+    """Make a server the replica of another."""
+    async with RespClient(server.url) as client:
+        await client.execute("CONFIG", "SET", "repl-diskless-sync-delay", 0)
+    async with RespClient(replica.url) as client:
+        await client.execute("CONFIG", "SET", "masterauth", server.password)
+        await client.execute("REPLICAOF", "127.0.0.1", server.port or 0)
+        async with asyncio.timeout(60):
+            while b"link_status:up" not in await _info(client):  # noqa: ASYNC110 - theirs
+                await asyncio.sleep(0.05)
+
+
+async def _info(client: RespClient) -> bytes:
+    return bytes(await client.execute("INFO", "replication"))
 
 
 async def test_waiters_whose_connection_is_cut_are_served_all_the_same(

@@ -25,6 +25,8 @@ class Link:
         self.flowing = asyncio.Event()
         self.flowing.set()
         self.replies = 0
+        self._sending = asyncio.Event()
+        self._sending.set()
 
     async def __aenter__(self) -> Self:
         self._listener = await asyncio.start_server(self._serve, LOOPBACK, 0)
@@ -53,6 +55,13 @@ class Link:
         for writer in tuple(self._writers):
             writer.transport.abort()
 
+    def hold_requests(self) -> asyncio.Event:
+        """Hold what the connections of now send until the event is set; later ones are free."""
+        held, self._sending = self._sending, asyncio.Event()
+        self._sending.set()
+        held.clear()
+        return held
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
@@ -62,8 +71,8 @@ class Link:
             far_reader, far_writer = await asyncio.open_connection(LOOPBACK, self._server_port)
             self._writers.add(far_writer)
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._pass(reader, far_writer, held=False))
-                group.create_task(self._pass(far_reader, writer, held=True))
+                group.create_task(self._pass(reader, far_writer, self._sending, replies=False))
+                group.create_task(self._pass(far_reader, writer, self.flowing, replies=True))
         except* OSError:
             pass
         finally:
@@ -73,12 +82,16 @@ class Link:
             self._tasks.discard(task)
 
     async def _pass(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, held: bool
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        flowing: asyncio.Event,
+        *,
+        replies: bool,
     ) -> None:
         while data := await reader.read(65_536):
-            if held:
-                await self.flowing.wait()
-                self.replies += 1
+            await flowing.wait()
+            self.replies += replies
             writer.write(data)
             await writer.drain()
         raise ConnectionResetError

@@ -426,6 +426,37 @@ async def test_a_channel_through_redis_py_is_heard_again_and_tells_the_gap(
         assert len(gaps) > told
 
 
+@pytest.mark.blocking  # redis-py reads its own version from the disk for a new connection
+@pytest.mark.parametrize("pinned", [False, True], ids=["shared", "pinned"])
+async def test_what_undoes_a_cancelled_command_never_comes_before_it(
+    server: Valkey, link: Link, *, pinned: bool
+) -> None:
+    """Although redis-py sends it over another connection, which is faster just then."""
+    async with Redis.from_url(link.url(server.url)) as redis:
+        commands = RedisCommands(redis)
+        await commands.execute("PING")
+
+        async def set_it() -> None:
+            if not pinned:
+                await commands.execute("SET", "k", "v")
+                return
+            async with commands.pinned("k") as connection:
+                await connection.execute("SET", "k", "v")
+
+        held = link.hold_requests()
+        setting = asyncio.create_task(set_it())
+        await asyncio.sleep(0.05)
+        setting.cancel()
+        async with asyncio.timeout(30):  # the cancelled caller does not wait
+            await asyncio.wait([setting])
+        undoing = asyncio.create_task(commands.execute("DEL", "k"))
+        await commands.execute("ECHO", "other keys go on")
+        await asyncio.sleep(0.05)
+        held.set()
+        assert await undoing == 1
+        assert await commands.execute("EXISTS", "k") == 0
+
+
 async def _published(admin: RespClient, heard: list[bytes], payload: bytes) -> None:
     """Publish until it is heard."""
     async with asyncio.timeout(60):

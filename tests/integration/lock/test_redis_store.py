@@ -64,6 +64,16 @@ async def test_a_release_is_a_plain_command_where_the_server_has_one(
         assert "DELEX" not in server.heard
 
 
+async def test_an_owner_is_known_through_another_store(client: RespClient) -> None:
+    """What it holds is its own, whatever channel the store hears on."""
+    granted = await RedisLockStore(client).acquire("k", ALONE)
+    assert isinstance(granted, Grant)
+    other = RedisLockStore(client)
+    assert await other.acquire("k", ALONE) == granted
+    assert await other.renew("k", ALONE, 30.0)
+    assert await other.release("k", ALONE, granted.token)
+
+
 async def test_another_error_of_a_plain_delete_is_told(client: RespClient) -> None:
     """It is no reason to try another way."""
 

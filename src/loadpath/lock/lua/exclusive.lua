@@ -1,9 +1,9 @@
--- One holder: "owner token channel", with a + before it while somebody waits. So a holder without
--- waiters is compared and deleted by one plain command, and one with waiters is not.
+-- One holder: "owner channel", with a + before it while somebody waits. So a holder without waiters
+-- is compared and deleted by one plain command, and one with waiters is not. Its token is the last.
 local function holder()
   local found = redis.call('GET', lock)
   if found then
-    return string.match(found, '^%+?(%S+) (%d+) ')
+    return string.match(found, '^%+?(%S+) ')
   end
 end
 
@@ -14,17 +14,16 @@ local function fits()
 end
 
 local function grant(owner, _, ttl, channel)
-  local token = next_token(last, us, ttl)
+  local token = next_token(ttl)
   local mark = redis.call('EXISTS', queue) == 1 and '+' or ''
-  redis.call('SET', lock, mark .. owner .. ' ' .. token .. ' ' .. channel, 'PX', ttl)
+  redis.call('SET', lock, mark .. owner .. ' ' .. channel, 'PX', ttl)
   return token
 end
 
 local function extend(owner, ttl)
-  local held, token = holder()
-  if held == owner then
+  if holder() == owner then
     redis.call('PEXPIRE', lock, ttl)
-    return token
+    return redis.call('GET', last) or next_token(ttl)
   end
 end
 
@@ -40,7 +39,7 @@ local function mark()
   local found = redis.call('GET', lock)
   if found and string.sub(found, 1, 1) ~= '+' then
     redis.call('SET', lock, '+' .. found, 'KEEPTTL')
-    local owner, channel = string.match(found, '^(%S+) %d+ (.*)$')
+    local owner, channel = string.match(found, '^(%S+) (.*)$')
     if channel ~= '' then
       redis.call('PUBLISH', channel, owner)
     end
@@ -52,6 +51,6 @@ local function first_expiry()
 end
 
 local function holders()
-  local owner, token = holder()
-  return owner and { owner, token, 1, redis.call('PTTL', lock) } or {}
+  local owner = holder()
+  return owner and { owner, redis.call('GET', last) or '0', 1, redis.call('PTTL', lock) } or {}
 end

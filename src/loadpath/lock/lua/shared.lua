@@ -25,7 +25,7 @@ local function keep(ttl)
 end
 
 local function grant(owner, weight, ttl)
-  local token = next_token(last, us, ttl)
+  local token = next_token(ttl)
   redis.call('HSET', wishes, 'h' .. owner, token .. ' ' .. weight)
   redis.call('HINCRBY', wishes, 'used', weight)
   redis.call('ZADD', lock, now + ttl, owner)
