@@ -1,9 +1,8 @@
 """A gateway in this process as its settings file says it, and a client of it."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -89,16 +88,30 @@ async def gateway(folder: Path, document: str) -> AsyncIterator[Client]:
 def _is_ours(task: asyncio.Task[Any]) -> bool:
     """Return whether a task is one of the gateway, and not of a server that a test restarted."""
     code = getattr(task.get_coro(), "cr_code", None)
-    return code is not None and "loadpath/local" not in code.co_filename and "src/" in code.co_filename
+    return (
+        code is not None and "loadpath/local" not in code.co_filename and "src/" in code.co_filename
+    )
 
 
-async def open_files() -> int:
-    """Return how many files and sockets this process has open."""
-    return len(await asyncio.to_thread(os.listdir, "/proc/self/fd"))
+async def open_files() -> dict[str, str]:
+    """Return the files and sockets that this process has open."""
+    return await asyncio.to_thread(_open_files)
 
 
-async def until(files: int) -> None:
+def _open_files() -> dict[str, str]:
+    found = {}
+    for each in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the folder itself was one
+            found[each.name] = str(each.readlink())
+    return found
+
+
+async def until(files: dict[str, str]) -> None:
     """Return when no more files than these are open."""
-    async with asyncio.timeout(10):
-        while await open_files() > files:  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.01)
+    for _ in range(1_000):
+        opened = await open_files()
+        if len(opened) <= len(files):
+            return
+        await asyncio.sleep(0.01)
+    left = {name: file for name, file in opened.items() if file not in files.values()}
+    raise AssertionError(f"still open: {left}")

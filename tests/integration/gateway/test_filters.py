@@ -228,7 +228,7 @@ async def test_a_page_of_another_origin(guarded: Client) -> None:
 
 async def test_a_secret_is_changed_in_its_file(guarded: Client, tmp_path: Path) -> None:
     """A reload takes it over although the settings are the same; a bad one is refused."""
-    document = (tmp_path / f"{guarded.port}.toml").read_text().split("\n", 2)[2]  # noqa: ASYNC240
+    document = (tmp_path / f"{guarded.port}.toml").read_text().split("\n", 2)[2]
     await asyncio.to_thread((tmp_path / "secret").write_bytes, b"short")
     with pytest.raises(ValueError, match="32 bytes"):
         await guarded.reload(document)
