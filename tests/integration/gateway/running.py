@@ -43,17 +43,21 @@ class Client:
         self._folder = folder
         self._pool = pool
 
-    async def get(self, path: str, *, method: str = "GET", **fields: str) -> Answer:
+    async def get(
+        self, path: str, *, method: str = "GET", body: bytes = b"", **fields: str
+    ) -> Answer:
         """Return an answer; `If_Match="x"` sends `If-Match: x`."""
-        response = await self.open(path, method=method, **fields)
-        body = await response.read()
+        response = await self.open(path, method=method, body=body, **fields)
+        read = await response.read()
         got = {name.decode().lower(): value.decode() for name, value in response.fields}
-        return Answer(response.status, got, body)
+        return Answer(response.status, got, read)
 
-    async def open(self, path: str, *, method: str = "GET", **fields: str) -> Response:
+    async def open(
+        self, path: str, *, method: str = "GET", body: bytes = b"", **fields: str
+    ) -> Response:
         """Return an answer whose body is not read."""
         named = [(name.replace("_", "-").encode(), each.encode()) for name, each in fields.items()]
-        request = Request(method.encode(), path.encode(), named)
+        request = Request(method.encode(), path.encode(), named, body)
         return await self._pool.request(Origin("127.0.0.1", self.port), request)
 
     async def statuses(self, count: int, path: str, **fields: str) -> list[int]:
