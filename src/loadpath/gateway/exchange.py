@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from loadpath.http import RequestHead
+from loadpath.http.heads import RequestHead
 
 Field = tuple[bytes, bytes]
 
