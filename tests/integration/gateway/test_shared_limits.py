@@ -1,4 +1,4 @@
-"""Rate limits that several gateways share on a real Valkey, while it is there and while it is not."""
+"""Rate limits that gateways share on a real Valkey, while it is there and while it is not."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -38,7 +38,7 @@ async def test_two_gateways_count_together(tmp_path: Path, server: Valkey) -> No
     document = settings(server)
     async with gateway(tmp_path, document) as one, gateway(tmp_path, document) as two:
         statuses = await asyncio.gather(one.statuses(30, "/"), two.statuses(30, "/"))
-        assert sorted(sum(statuses, [])) == [200] * BURST + [429] * (60 - BURST)
+        assert sorted([*statuses[0], *statuses[1]]) == [200] * BURST + [429] * (60 - BURST)
 
 
 @pytest.mark.parametrize(("unavailable", "status"), [("allow", 200), ("deny", 503)])
@@ -103,6 +103,6 @@ async def test_a_reload_moves_to_another_server(tmp_path: Path, server: Valkey) 
         await client.reload(settings(other))
         statuses = await under_way + await client.statuses(2 * BURST, "/")
         assert set(statuses) == {200, 429}
-        assert BURST < statuses.count(200) <= 2 * BURST
+        assert BURST <= statuses.count(200) <= 2 * BURST
         await server.kill()
         assert (await client.get("/")).status == 429
