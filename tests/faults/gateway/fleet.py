@@ -35,6 +35,7 @@ class Fleet:
         admin: Where its admin API is.
         file: Its settings.
         process: The supervisor.
+        said: What one said that could not start.
     """
 
     def __init__(self, folder: Path, workers: int) -> None:
@@ -43,6 +44,7 @@ class Fleet:
         self.log = folder / "access.log"
         self.workers = workers
         self.process: asyncio.subprocess.Process | None = None
+        self.said = ""
 
     def write(self, *addresses: str, upstream: str = "", more: str = "") -> None:
         """Write the settings, all at once as an editor does."""
@@ -67,7 +69,9 @@ class Fleet:
         )  # fmt: skip
         async with asyncio.timeout(30):
             while not await self.is_ready():
-                assert self.process.returncode is None, await self.words()
+                if self.process.returncode is not None:
+                    self.said = await self.words()
+                    raise AssertionError(self.said)
                 await asyncio.sleep(0.05)
 
     async def words(self) -> str:

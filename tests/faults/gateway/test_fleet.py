@@ -3,10 +3,13 @@
 import asyncio
 import os
 import signal
+import socket
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from tests.faults.gateway.fleet import Load, fleet
+import pytest
+
+from tests.faults.gateway.fleet import Fleet, Load, fleet
 from tests.faults.gateway.stage import Backend, until
 
 
@@ -199,3 +202,32 @@ async def test_the_log_is_opened_anew(tmp_path: Path) -> None:
                 running.log.rename(running.log.with_suffix(".1"))
                 running.signal(signal.SIGHUP)
                 await asyncio.sleep(0.6)
+
+
+async def test_what_cannot_start_says_why_and_leaves_nothing(tmp_path: Path) -> None:
+    """A port that is taken, and a certificate that is none: one line, exit code 1."""
+    running = Fleet(tmp_path, 2)
+    running.write("127.0.0.1:1")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", running.port))
+        taken.listen()
+        code, words = await ended(running)
+    assert code == 1
+    assert f"cannot listen on 127.0.0.1:{running.port}" in words
+    nonsense = tmp_path / "nonsense.pem"
+    nonsense.write_text("nonsense")
+    tls = f'{{port = {running.port}, tls = [{{certificate = "{nonsense}", key = "{nonsense}"}}]}}'
+    text = running.file.read_text()
+    running.file.write_text(text.replace(f"{{port = {running.port}}}", tls, 1))
+    code, words = await ended(running)
+    assert code == 1
+    assert "nonsense.pem" in words
+    assert "a worker did not come up" in words
+
+
+async def ended(running: Fleet) -> tuple[int, str]:
+    """Run a gateway that ends by itself; returns its exit code and its words."""
+    with pytest.raises(AssertionError):
+        await running.start()
+    assert running.process is not None
+    return await running.process.wait(), running.said

@@ -1,9 +1,8 @@
 """A gateway in this process as its settings file says it, and a client of it."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -44,17 +43,21 @@ class Client:
         self._folder = folder
         self._pool = pool
 
-    async def get(self, path: str, *, method: str = "GET", **fields: str) -> Answer:
+    async def get(
+        self, path: str, *, method: str = "GET", body: bytes = b"", **fields: str
+    ) -> Answer:
         """Return an answer; `If_Match="x"` sends `If-Match: x`."""
-        response = await self.open(path, method=method, **fields)
-        body = await response.read()
+        response = await self.open(path, method=method, body=body, **fields)
+        read = await response.read()
         got = {name.decode().lower(): value.decode() for name, value in response.fields}
-        return Answer(response.status, got, body)
+        return Answer(response.status, got, read)
 
-    async def open(self, path: str, *, method: str = "GET", **fields: str) -> Response:
+    async def open(
+        self, path: str, *, method: str = "GET", body: bytes = b"", **fields: str
+    ) -> Response:
         """Return an answer whose body is not read."""
         named = [(name.replace("_", "-").encode(), each.encode()) for name, each in fields.items()]
-        request = Request(method.encode(), path.encode(), named)
+        request = Request(method.encode(), path.encode(), named, body)
         return await self._pool.request(Origin("127.0.0.1", self.port), request)
 
     async def statuses(self, count: int, path: str, **fields: str) -> list[int]:
@@ -94,13 +97,25 @@ def _is_ours(task: asyncio.Task[Any]) -> bool:
     )
 
 
-async def open_files() -> int:
-    """Return how many files and sockets this process has open."""
-    return len(await asyncio.to_thread(os.listdir, "/proc/self/fd"))
+async def open_files() -> dict[str, str]:
+    """Return the files and sockets that this process has open."""
+    return await asyncio.to_thread(_open_files)
 
 
-async def until(files: int) -> None:
+def _open_files() -> dict[str, str]:
+    found = {}
+    for each in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the folder itself was one
+            found[each.name] = str(each.readlink())
+    return found
+
+
+async def until(files: dict[str, str]) -> None:
     """Return when no more files than these are open."""
-    async with asyncio.timeout(10):
-        while await open_files() > files:  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.01)
+    for _ in range(1_000):
+        opened = await open_files()
+        if len(opened) <= len(files):
+            return
+        await asyncio.sleep(0.01)
+    left = {name: file for name, file in opened.items() if file not in files.values()}
+    raise AssertionError(f"still open: {left}")

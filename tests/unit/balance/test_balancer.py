@@ -179,6 +179,22 @@ def test_an_operator_decides_until_it_decides_otherwise() -> None:
     assert caught.value.address == "x:80"
 
 
+def test_others_tell_that_an_endpoint_fails() -> None:
+    """It goes out as by its own failures, for as long, and comes back by itself."""
+    clock = FakeClock()
+    rules = OutlierRules(base_ejection=30.0, max_ejected=0.5)
+    balancer = Balancer(["a:1", "b:1"], outliers=rules, clock=clock)
+    assert balancer.eject("a:1")
+    assert not balancer.eject("a:1")
+    assert not balancer.eject("b:1")  # half of them are out
+    assert {balancer.pick().endpoint.address for _ in range(10)} == {"b:1"}
+    clock.advance(31.0)
+    assert [each.state for each in balancer.get_server_stats()] == ["up", "up"]
+    with pytest.raises(UnknownEndpointError):
+        balancer.eject("c:1")
+    assert not Balancer(["a:1"], outliers=None).eject("a:1")
+
+
 def test_a_panic_hands_out_everybody() -> None:
     """With fewer than half left, those that are left are not drowned."""
     made, _ = balancer([f"h{n}:80" for n in range(10)], policy=RoundRobin)

@@ -94,7 +94,7 @@ def find(root: Path, names: list[bytes], variants: tuple[tuple[str, str], ...]) 
 
 def _open(root: bytes, path: bytes, *, is_variant: bool) -> BinaryIO | None:
     real = os.path.realpath(path)
-    if os.path.commonpath((root, real)) != root:
+    if not real.startswith(root.rstrip(b"/") + b"/") and real != root:
         return None  # a link leads out of the folder
     try:
         # A pipe is opened without waiting for whoever writes it, and then refused.

@@ -77,6 +77,8 @@ class SharedRates:
     async def aclose(self) -> None:
         """Close the connections, once what was asked is answered."""
         self._breaker.switch("forced_open")
-        if self._calls:
-            await asyncio.sleep(_TIMEOUT)
-        await self._client.aclose()
+        try:
+            if self._calls:
+                await asyncio.sleep(_TIMEOUT)
+        finally:
+            await self._client.aclose()

@@ -50,6 +50,7 @@ class StaticHandler:
 
     def __init__(self, match: Match, static: Static) -> None:
         self._static = static
+        self._root = Path(static.root)
         self._prefix = len((match.prefix or "").rstrip("/"))
 
     async def answer(self, exchange: Exchange) -> Reply:
@@ -75,7 +76,8 @@ class StaticHandler:
 
     async def _served(self, exchange: Exchange, names: list[bytes]) -> Reply:
         """Wait for the disk; whoever gives up meanwhile leaves no file open."""
-        serving = asyncio.ensure_future(asyncio.to_thread(self._serve, exchange, names))
+        loop = asyncio.get_running_loop()
+        serving = loop.run_in_executor(None, self._serve, exchange, names)
         try:
             return await asyncio.shield(serving)
         except OSError:
@@ -88,7 +90,7 @@ class StaticHandler:
 
     def _serve(self, exchange: Exchange, names: list[bytes]) -> Reply:
         """Find a file and answer with it; waits for the disk."""
-        found = find(Path(self._static.root), names, self._variants(exchange))
+        found = find(self._root, names, self._variants(exchange))
         if found is None:
             return _missing(exchange)
         reply: Reply | None = None
@@ -185,7 +187,8 @@ class FilePieces:
         if self._left == 0:
             raise StopAsyncIteration
         size = min(PIECE, self._left)
-        self._reading = asyncio.ensure_future(asyncio.to_thread(self._file.read, size))
+        loop = asyncio.get_running_loop()
+        self._reading = loop.run_in_executor(None, self._file.read, size)
         piece = await asyncio.shield(self._reading)
         self._reading = None
         if not piece:
