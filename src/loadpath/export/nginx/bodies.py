@@ -67,7 +67,7 @@ class Body:
                 Branch(f"{self.place}/{at}", f"$loadpath_split_{self._number} = {at}")
                 for at in range(len(targets))
             ]
-            return [*self._bounds(), *dispatch(branches)]
+            return dispatch(branches)
         return [*self._before(), *branch_lines(branches), *self._answer()]
 
     def others(self) -> list[list[str]]:
@@ -114,7 +114,7 @@ class Body:
     def _before(self) -> list[str]:
         """Return what is asked of a request before it goes on."""
         route = self._route
-        lines = [*self._bounds()]
+        lines = [f"set $loadpath_route {quoted(route.name)};", *self._bounds()]
         lines += [f"deny {quoted(each)};" for each in route.addresses.deny]
         lines += [f"allow {quoted(each)};" for each in route.addresses.allow]
         if route.addresses.allow:

@@ -33,6 +33,7 @@ from loadpath.gateway.settings.routes import Route
 
 _LOG: Final = {
     "time": "$time_iso8601",
+    "route": "$loadpath_route",
     "request_id": "$loadpath_request_id",
     "client": "$remote_addr",
     "method": "$request_method",
@@ -81,6 +82,10 @@ def _client(settings: GatewaySettings) -> list[str]:
     buffers = -(-limits.head // limits.request_line)
     return [
         "server_tokens off;",
+        "variables_hash_max_size 8192;",
+        "variables_hash_bucket_size 256;",
+        "map_hash_bucket_size 512;",
+        "server_names_hash_bucket_size 512;",
         "underscores_in_headers on;",
         "recursive_error_pages on;",
         "proxy_buffering off;",
@@ -157,15 +162,15 @@ def _limit(number: int, limit: RateLimitSettings) -> list[str]:
 
 def _server(settings: GatewaySettings, name: str) -> list[str]:
     lines = _listens(settings, name)
-    lines.append(f"server_name {quoted(name or '_')};")
+    lines += [f"server_name {quoted(name or '_')};", 'set $loadpath_route "";']
     found = places(settings, name)
     counts: Counter[int] = Counter(each.chain[-1].number for each in found)
     inside = {each.chain[0].number for each in found if _stands_inside(each, counts)}
     for place in found:
         lines += _location(settings, place, alone=_stands_inside(place, counts))
     lines += _missing(found)
-    named = dict.fromkeys(each for place in found for each in place.chain)
-    for each in named:
+    named = {each.number: each for place in found for each in place.chain}
+    for each in named.values():
         lines += _named(settings, each, begins=each.number not in inside)
     return block("server", lines)
 
