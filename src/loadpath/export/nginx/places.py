@@ -9,11 +9,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from loadpath.export.hosts import hosts_for
 from loadpath.export.nginx.variables import Conditions
 from loadpath.gateway.settings.gateway import GatewaySettings
 from loadpath.gateway.settings.routes import Match, Route
-
-ANY_HOST = ""
 
 
 class Candidate(NamedTuple):
@@ -47,34 +46,12 @@ class Place(NamedTuple):
     chain: tuple[Candidate, ...]
 
 
-def server_names(settings: GatewaySettings) -> list[str]:
-    """Return the names that need a server of their own, the one for all other hosts first."""
-    names = [host for route in settings.routes for host in route.match.hosts]
-    for listener in settings.listeners:
-        names += [name for each in listener.tls for name in each.names]
-    return list(dict.fromkeys([ANY_HOST, *names]))
-
-
 def places(settings: GatewaySettings, name: str) -> list[Place]:
     """Return the locations of one server."""
     tables = [_table(settings, host) for host in hosts_for(settings, name)]
     paths = sorted({each for table in tables for each in _paths(table)})
     found = [Place(path, exact, _chain(tables, path, exact=exact)) for path, exact in paths]
     return [each for each in found if each.chain]
-
-
-def hosts_for(settings: GatewaySettings, name: str) -> Iterator[str]:
-    """Give the hosts whose routes a server tries, the nearest first."""
-    wanted = {host for route in settings.routes for host in route.match.hosts}
-    if name in wanted:
-        yield name
-    labels = name.removeprefix("*.").split(".")
-    first = 0 if name.startswith("*.") else 1
-    for place in range(first, len(labels)):
-        wildcard = "*." + ".".join(labels[place:])
-        if wildcard in wanted and wildcard != name:
-            yield wildcard
-    yield ANY_HOST
 
 
 def prefix_of(match: Match) -> str:

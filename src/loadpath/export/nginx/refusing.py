@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from loadpath.balance.endpoint import Endpoint
 from loadpath.export.errors import Refusal
 from loadpath.export.fates import control_characters, refusals, step
+from loadpath.export.hosts import server_names
 from loadpath.export.nginx.bodies import CODES
 from loadpath.export.nginx.fields import FATES
-from loadpath.export.nginx.places import Place, places, prefix_of, server_names
+from loadpath.export.nginx.places import Place, places, prefix_of
 from loadpath.export.nginx.rates import rate_of
 from loadpath.export.nginx.splits import shares_of
 from loadpath.export.nginx.types import types_of

@@ -10,6 +10,7 @@ from collections import Counter
 from typing import Final
 
 from loadpath.export.fates import demand_expressible
+from loadpath.export.hosts import ANY_HOST, server_names
 from loadpath.export.nginx.bodies import (
     Body,
     Branch,
@@ -19,7 +20,7 @@ from loadpath.export.nginx.bodies import (
     tls_lines,
 )
 from loadpath.export.nginx.cors import cors_maps
-from loadpath.export.nginx.places import ANY_HOST, Candidate, Place, places, server_names
+from loadpath.export.nginx.places import Candidate, Place, places
 from loadpath.export.nginx.quoting import block, literal, quoted, seconds
 from loadpath.export.nginx.rates import rate_of
 from loadpath.export.nginx.refusing import refused_by_nginx

@@ -5,6 +5,7 @@ from typing import Final
 
 from loadpath.export.reading.notes import Notes
 from loadpath.export.reading.scope import Scope
+from loadpath.export.reading.tree import Directive
 from loadpath.export.reading.values import plain
 from loadpath.gateway.settings.filters import HeaderRules
 
@@ -44,10 +45,16 @@ def can_upgrade(scope: Scope) -> bool:
         if each.args == ("($loadpath_tunnel)",):
             each.take()
             for inner in each.block or ():
-                inner.take()
+                _take_way(scope.here, inner.take()[-1])
             return True
     sets = scope.all("proxy_set_header")
     return any(each.args[:1] == ("Upgrade",) and each.args[1:] != ("",) for each in sets)
+
+
+def _take_way(location: Directive, code: str) -> None:
+    for each in location.all("error_page"):
+        if each.args[:1] == (code,):
+            each.take()
 
 
 def request_rules(scope: Scope, notes: Notes) -> HeaderRules:

@@ -80,7 +80,9 @@ def from_nginx(text: str, *, file: str = "nginx.conf") -> Imported:
     notes = Notes(file)
     http = root.first("http") or root
     http.take()
-    fields = _process(root) | _client(http, notes) | _told(http)
+    fields = _process(root) | _told(http)
+    fields["limits"] = _limits(http, _connections(root))
+    fields["timeouts"] = _timeouts(root, http, notes)
     fields |= _served(http, notes)
     notes.left(root)
     found = sorted(dict.fromkeys(notes.found), key=lambda each: each.line)
@@ -97,31 +99,48 @@ def _process(root: Directive) -> dict[str, Any]:
     return fields
 
 
-def _client(http: Directive, notes: Notes) -> dict[str, Any]:
-    scope = Scope((http,))
-    limits: dict[str, Any] = {}
-    largest = size(scope.word("client_max_body_size") or "1m")
+def _connections(root: Directive) -> dict[str, int]:
+    """Return how many clients a worker has: nginx counts connections to upstreams too."""
+    events = root.first("events")
+    if events is None:
+        return {}
+    events.take()
+    found = events.first("worker_connections")
+    return {} if found is None else {"connections": max(int(found.take()[0]) // 2, 1)}
+
+
+def _limits(http: Directive, limits: dict[str, int]) -> ClientLimits:
+    largest = size(Scope((http,)).word("client_max_body_size") or "1m")
     limits["body"] = largest or ClientLimits().body
     buffers = http.first("large_client_header_buffers")
     if buffers is not None:
         count, each = buffers.take()
         limits["request_line"] = size(each) or ClientLimits().request_line
         limits["head"] = int(count) * limits["request_line"]
-    return {"limits": ClientLimits(**limits), "timeouts": _timeouts(http, notes)}
+    return ClientLimits(**limits)
 
 
-def _timeouts(http: Directive, notes: Notes) -> ClientTimeouts:
+def _timeouts(root: Directive, http: Directive, notes: Notes) -> ClientTimeouts:
     waits: dict[str, float] = {}
-    for directive, field in _TIMEOUTS.items():
-        found = http.first(directive)
-        if found is None:
-            continue
-        wait = seconds(found.take()[0])
+    found = {field: http.first(directive) for directive, field in _TIMEOUTS.items()}
+    found["drain"] = root.first("worker_shutdown_timeout")
+    found["tunnel"] = _tunnel(http)
+    for field, directive in found.items():
+        wait = seconds(directive.take()[0]) if directive is not None else None
         if wait:
             waits[field] = wait
-        else:
-            notes.add(found, "not understood", "it is no time above 0")
+        elif directive is not None:
+            notes.add(directive, "not understood", "it is no time above 0")
     return ClientTimeouts(**waits)
+
+
+def _tunnel(http: Directive) -> Directive | None:
+    """Return how long a tunnel that we wrote may be silent."""
+    for server in http.all("server"):
+        for each in server.all("location"):
+            if each.args[-1].endswith("/tunnel"):
+                return each.first("proxy_read_timeout")
+    return None
 
 
 def _told(http: Directive) -> dict[str, Any]:

@@ -198,8 +198,8 @@ def _led_to(location: Directive, named: Mapping[str, Directive]) -> Directive | 
         return None
     chosen = leads[last.args[0]]
     last.take()
-    for each in location.all("error_page"):
-        if each is chosen:
+    for each in location.block or ():
+        if each is chosen or each.name == "client_max_body_size":  # the route says it too
             each.take()
     return named.get(chosen.args[-1])
 
