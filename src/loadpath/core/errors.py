@@ -44,6 +44,9 @@ LoadpathError
 ├── cli.entry.StoppedError
 ├── cli.entry.UsageError (ValueError)
 ├── core.settings.SettingsError (ValueError)
+├── export.errors.ExtraMissingError (ImportError)
+├── export.errors.NotExpressibleError (ValueError)
+├── export.reading.tokens.NginxSyntaxError (ValueError)
 ├── http.errors.BodyLostError (ConnectionError)
 │   └── http.errors.BodyTimeoutError (TimeoutError)
 ├── http.errors.BodyTooLargeError (ValueError)

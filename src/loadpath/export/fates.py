@@ -122,7 +122,7 @@ def _controls(value: object) -> bool:
 def _refused(node: Node, fates: Fates) -> Iterator[Refusal]:
     fate = fates.get(node.pattern)
     below = list(_below(node))
-    if fate is None and not below:
+    if fate is None and not below and node.written:
         fate = fate_of(fates, node.pattern)
     if fate is not None and fate.kind == "refused":
         if node.written:

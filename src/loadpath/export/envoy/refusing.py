@@ -23,6 +23,7 @@ def refused_by_envoy(settings: GatewaySettings) -> Iterator[Refusal]:
         yield from _upstream(f"$.upstreams{step(name)}", upstream)
     for place, route in enumerate(settings.routes):
         yield from _route(f"$.routes[{place}]", route)
+        yield from _split(f"$.routes[{place}].targets", route, settings)
 
 
 def _upstream(path: str, upstream: UpstreamSettings) -> Iterator[Refusal]:
@@ -57,6 +58,19 @@ def _upstream(path: str, upstream: UpstreamSettings) -> Iterator[Refusal]:
             path=f"{path}.tls.server_name",
             why="Envoy wants one name for all endpoints",
             instead="write the name that their certificates share",
+        )
+
+
+def _split(path: str, route: Route, settings: GatewaySettings) -> Iterator[Refusal]:
+    upstreams = [settings.upstreams[each.upstream] for each in route.targets if each.weight]
+    said = [(each.timeouts, each.retries.tries, each.policy, each.hash) for each in upstreams]
+    if any((each[0].read, *each[1:]) != (said[0][0].read, *said[0][1:]) for each in said) or any(
+        each[0].total != said[0][0].total for each in said
+    ):
+        yield Refusal(
+            path=path,
+            why="Envoy has timeouts, retries and keys for routes, not for upstreams",
+            instead="make them equal in all targets",
         )
 
 
