@@ -90,5 +90,7 @@ def _route(path: str, route: Route) -> Iterator[Refusal]:
         )
     if route.rewrite.path is not None and "\\g<" in route.rewrite.path:
         yield Refusal(
-            path=f"{path}.rewrite.path", why="Envoy numbers groups", instead="write \\1 for the first"
+            path=f"{path}.rewrite.path",
+            why="Envoy numbers groups",
+            instead="write \\1 for the first",
         )

@@ -17,7 +17,10 @@ from loadpath.gateway.settings.upstreams import HashKey, UpstreamSettings
 
 _SAFE: Final = "GET|HEAD|OPTIONS|TRACE|PUT|DELETE"
 _MILLION: Final = 1_000_000
-_UPGRADE: Final = {"name": "upgrade", "string_match": {"exact": "websocket", "ignore_case": True}}
+_UPGRADE: Final[dict[str, Any]] = {
+    "name": "upgrade",
+    "string_match": {"exact": "websocket", "ignore_case": True},
+}
 
 
 def virtual_hosts(settings: GatewaySettings) -> list[dict[str, Any]]:
@@ -70,14 +73,17 @@ def _match(match: Match, *, tunnel: bool) -> dict[str, Any]:
         found["path_separated_prefix"] = prefix
     else:
         found["prefix"] = "/"
-    headers = [_UPGRADE] if tunnel else []
+    headers: list[dict[str, Any]] = [_UPGRADE] if tunnel else []
     if match.methods:
         pattern = "|".join(map(re.escape, match.methods))
         headers.append({"name": ":method", "string_match": {"safe_regex": {"regex": pattern}}})
     for name, value in match.headers.items():
-        test = {"present_match": True} if value == "*" else {"string_match": {"exact": value}}
-        headers.append({"name": name, **test})
+        headers.append({"name": name, **_header_test(value)})
     return found | ({"headers": headers} if headers else {})
+
+
+def _header_test(value: str) -> dict[str, Any]:
+    return {"present_match": True} if value == "*" else {"string_match": {"exact": value}}
 
 
 def _header_rules(which: str, rules: HeaderRules) -> dict[str, Any]:

@@ -32,7 +32,9 @@ FATES: Final[dict[str, Fate]] = {
     "upstreams.*.timeouts.total": refused(
         "HAProxy bounds each wait, not their sum", "remove it and bound `read`"
     ),
-    "upstreams.*.retries.budget": refused("HAProxy has no retry budget", "remove it, lower `tries`"),
+    "upstreams.*.retries.budget": refused(
+        "HAProxy has no retry budget", "remove it, lower `tries`"
+    ),
     "upstreams.*.zone": refused("HAProxy knows no zones", "remove it"),
     "routes": USED,
     "routes[].static": refused("HAProxy serves no files", "serve them by nginx or the gateway"),

@@ -17,7 +17,7 @@ from loadpath.export.order import Entry, in_order
 from loadpath.gateway.settings.filters import RateLimitSettings
 from loadpath.gateway.settings.gateway import GatewaySettings
 from loadpath.gateway.settings.listening import Listener
-from loadpath.gateway.settings.routes import Match, Route
+from loadpath.gateway.settings.routes import Match, Route, Target
 
 _ROOM: Final = 1_024
 """Bytes beside the head that HAProxy keeps for what it adds (`tune.maxrewrite`)."""
@@ -177,6 +177,9 @@ def _rules(number: int, route: Route, settings: GatewaySettings) -> list[str]:
     for name in route.response_headers.remove:
         lines.append(f"http-after-response del-header {quoted(name)} {when}")
     lines += _answer(route, when)
+    total = sum(each.weight for each in route.targets)
+    if len(_drawn(route)) > 1:
+        lines.append(f"http-request set-var(txn.dice) rand({total}) {when}")
     lines += _rewrite(number, route)
     for name, value in route.request_headers.set.items():
         lines.append(f"http-request set-header {quoted(name)} {formatted(value)} {when}")
@@ -269,13 +272,16 @@ def _template(path: str) -> str:
 
 def _targets(number: int, route: Route) -> list[str]:
     """Return where requests go; several targets are drawn by weight."""
-    targets = [each for each in route.targets if each.weight]
+    targets = _drawn(route)
     if len(targets) <= 1:
         return [f"use_backend {each.upstream} if r{number}" for each in targets]
-    total, before, lines = sum(each.weight for each in targets), 0, []
-    lines.append(f"http-request set-var(txn.dice) rand({total}) if r{number}")
+    before, lines = 0, []
     for at, each in enumerate(targets):
         before += each.weight
         lines.append(f"acl r{number}_t{at} var(txn.dice) -m int lt {before}")
         lines.append(f"use_backend {each.upstream} if r{number} r{number}_t{at}")
     return lines
+
+
+def _drawn(route: Route) -> list[Target]:
+    return [each for each in route.targets if each.weight]

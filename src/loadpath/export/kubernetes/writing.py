@@ -34,8 +34,6 @@ def to_kubernetes(settings: GatewaySettings, *, gateway_class: str = "nginx") ->
     return to_yaml(documents)
 
 
-
-
 def _gateway(settings: GatewaySettings, gateway_class: str) -> dict[str, Any]:
     ports = dict.fromkeys(each.port for each in settings.listeners)
     listeners = [{"name": f"http-{port}", "protocol": "HTTP", "port": port} for port in ports]

@@ -181,8 +181,10 @@ class Body:
         if static.cache_control:
             lines.append(f"add_header Cache-Control {literal(static.cache_control)};")
         root = static.root.rstrip("/") or "/"
-        where = f"alias {literal(f'{root}/')};" if prefix_of(self._route.match) else (
-            f"root {literal(root)};"
+        where = (
+            f"alias {literal(f'{root}/')};"
+            if prefix_of(self._route.match)
+            else (f"root {literal(root)};")
         )
         return [*lines, where, f"index {literal(static.index)};"]
 
@@ -247,7 +249,7 @@ def _rewrite(match: Match, rewrite: Rewrite) -> list[str]:
     if rewrite.prefix is not None:
         prefix = re.escape(prefix_of(match))
         there = rewrite.prefix.rstrip("/")
-        rest = f"rewrite {quoted(f'^{prefix}(/.*)$')} {literal(there)[:-1]}$1\" break;"
+        rest = f'rewrite {quoted(f"^{prefix}(/.*)$")} {literal(there)[:-1]}$1" break;'
         if not prefix_of(match):
             return [rest]
         whole = f"rewrite {quoted(f'^{prefix}$')} {literal(rewrite.prefix)} break;"

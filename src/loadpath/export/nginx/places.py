@@ -118,6 +118,6 @@ def _covers(prefix: str, path: str, *, exact: bool) -> bool:
 
 
 def _is_sure(match: Match, path: str, *, exact: bool) -> bool:
-    """Return whether a pattern is all that a route demands, and is met by the path of a location."""
+    """Return whether a route demands a pattern alone, which a location's own path meets."""
     only_pattern = match.regex is not None and not match.methods and not match.headers
     return only_pattern and exact and path != ""

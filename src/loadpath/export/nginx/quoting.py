@@ -1,6 +1,6 @@
-"""Write text so that nginx reads it back as it is, and as one word.
+r"""Write text so that nginx reads it back as it is, and as one word.
 
-In double quotes nginx's reader knows two escapes that matter, `\\"` and `\\\\`; nothing else ends
+In double quotes nginx's reader knows two escapes that matter, `\"` and `\\`; nothing else ends
 the word. Most directives also put variables in: a dollar is written as a variable that holds one.
 """
 

@@ -65,9 +65,7 @@ def _upstream(path: str, upstream: UpstreamSettings) -> Iterator[Refusal]:
     policy = upstream.policy
     if policy in ("maglev", "least_response_time"):
         instead = "ketama" if policy == "maglev" else "least_connections"
-        yield Refusal(
-            path=f"{path}.policy", why=f"nginx has no {policy}", instead=f"use {instead}"
-        )
+        yield Refusal(path=f"{path}.policy", why=f"nginx has no {policy}", instead=f"use {instead}")
     if policy not in _BACKUPS:
         for place, each in enumerate(upstream.endpoints):
             if each.backup:
@@ -210,9 +208,7 @@ def _answers(path: str, route: Route) -> Iterator[Refusal]:
             instead="use one of them with a location, another one without",
         )
     if respond.location and respond.body:
-        yield Refusal(
-            path=f"{path}.respond.body", why="nginx writes its own", instead="remove it"
-        )
+        yield Refusal(path=f"{path}.respond.body", why="nginx writes its own", instead="remove it")
     if route.addresses.allow or route.addresses.deny:
         yield Refusal(
             path=f"{path}.addresses",
@@ -259,9 +255,7 @@ def _static(path: str, static: Static) -> Iterator[Refusal]:
 
 def _compression(path: str, compress: Compression) -> Iterator[Refusal]:
     if compress.encodings not in (Compression().encodings, ("gzip",)):
-        yield Refusal(
-            path=f"{path}.encodings", why="nginx has gzip only", instead='write ["gzip"]'
-        )
+        yield Refusal(path=f"{path}.encodings", why="nginx has gzip only", instead='write ["gzip"]')
     if types_of(compress) is None:
         yield Refusal(
             path=f"{path}.types",

@@ -197,7 +197,7 @@ def _location(settings: GatewaySettings, place: Place, *, alone: bool) -> list[s
         return block(head, Body(number, route, settings).first())
     last = place.chain[-1]
     if len(place.chain) == 1 and last.route.static is not None and place.path.strip("/"):
-        return block(head, [f"return 308 {literal(f'{place.path}/')[:-1]}$is_args$args\";"])
+        return block(head, [f'return 308 {literal(f"{place.path}/")[:-1]}$is_args$args";'])
     branches = [
         Branch(f"@{each.route.name}", each.conditions.variable if each.conditions.any else "")
         for each in place.chain
@@ -238,7 +238,7 @@ def _mirror(settings: GatewaySettings, each: Candidate) -> list[str]:
     if mirror.share < 1:
         lines.append(f"if ($loadpath_mirror_{each.number} = 0) {{ return 204; }}")
     lines += [
-        f"proxy_pass \"{scheme}://{mirror.upstream}$request_uri\";",
+        f'proxy_pass "{scheme}://{mirror.upstream}$request_uri";',
         "proxy_http_version 1.1;",
         "proxy_set_header Host $http_host;",
         'proxy_set_header Connection "";',

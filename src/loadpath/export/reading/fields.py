@@ -81,8 +81,9 @@ def _rules(
         said = plain(value)
         if is_known(field.lower(), value):
             each.take()
-        elif field.lower() == "host":
-            _host(each.args, said, lambda at=each: notes.add(at, "not understood", _VARIABLE))
+        elif field.lower() == "host" and name == "proxy_set_header":
+            if said is None and value not in (*_CLIENT_HOST, "$proxy_host"):
+                notes.add(each, "not understood", _VARIABLE)
         elif said is None:
             notes.add(each, "not understood", _VARIABLE)
         else:
@@ -95,11 +96,6 @@ def _rules(
 
 
 _VARIABLE: Final = "its value holds a variable; it is left out"
-
-
-def _host(args: tuple[str, ...], said: str | None, note: Callable[[], None]) -> None:
-    if said is None and args[1] not in (*_CLIENT_HOST, "$proxy_host"):
-        note()
 
 
 def _is_done(field: str, value: str) -> bool:

@@ -80,8 +80,10 @@ def read_addresses(scope: Scope, notes: Notes) -> Addresses:
     closes = bool(rules) and rules[-1].name == "deny" and rules[-1].args == ("all",)
     for each in rules:
         each.take()
-    plainly = order == sorted(order[:-1], reverse=True) + order[-1:] if closes else (
-        order == sorted(order, reverse=True) and (not allow or not deny)
+    plainly = (
+        order == sorted(order[:-1], reverse=True) + order[-1:]
+        if closes
+        else (order == sorted(order, reverse=True) and (not allow or not deny))
     )
     if not plainly:
         notes.add(rules[0], "not understood", "of `allow` and `deny` here deny always wins")

@@ -204,7 +204,9 @@ def _named(routes: Sequence[Route]) -> tuple[Route, ...]:
     for each in routes:
         count = taken[each.name] = taken.get(each.name, 0) + 1
         fields = {name: getattr(each, name) for name in each.__struct_fields__}
-        named.append(Route(**fields | {"name": each.name if count == 1 else f"{each.name}.{count}"}))
+        named.append(
+            Route(**fields | {"name": each.name if count == 1 else f"{each.name}.{count}"})
+        )
     return tuple(named)
 
 

@@ -46,9 +46,7 @@ class Notes:
         """Note something; the directive counts as dealt with."""
         at.understood = True
         text = " ".join((at.name, *at.args))
-        self.found.append(
-            Note(file=self.file, line=at.line, directive=text, kind=kind, why=why)
-        )
+        self.found.append(Note(file=self.file, line=at.line, directive=text, kind=kind, why=why))
 
     def left(self, root: Directive) -> None:
         """Note every directive that nobody took."""

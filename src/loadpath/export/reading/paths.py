@@ -44,9 +44,7 @@ def _pattern(
     return Match(hosts=hosts, regex=whole)
 
 
-def read_rewrite(
-    match: Match, passed: Directive, location: Directive, notes: Notes
-) -> Rewrite:
+def read_rewrite(match: Match, passed: Directive, location: Directive, notes: Notes) -> Rewrite:
     """Return what `proxy_pass` and `rewrite` make of a path."""
     uri = _uri(passed)
     changes: dict[str, Any] = {}

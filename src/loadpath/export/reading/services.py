@@ -64,9 +64,9 @@ class Services:
         """Return the name of an upstream for one address."""
         address = netloc if ":" in netloc.rpartition("]")[2] else f"{netloc}:{port}"
         name = "".join(each if each.isalnum() or each in "_.-" else "_" for each in address)
+        endpoints: tuple[EndpointSettings, ...] = (EndpointSettings(address=address),)
         try:
             Endpoint.parse(address)
-            endpoints = (EndpointSettings(address=address),)
         except ValueError:
             endpoints = ()
         alone = PassiveHealth(max_fails=0)  # nginx never takes out the only one
@@ -109,8 +109,8 @@ class Services:
 
 
 def _tls(scope: Scope) -> UpstreamTls:
-    for name in ("proxy_ssl_verify", "proxy_ssl_verify_depth", "proxy_ssl_server_name"):
-        scope.word(name)
+    for each in ("proxy_ssl_verify", "proxy_ssl_verify_depth", "proxy_ssl_server_name"):
+        scope.word(each)
     ca = plain(scope.word("proxy_ssl_trusted_certificate") or "")
     name = plain(scope.word("proxy_ssl_name") or "")
     return UpstreamTls(ca=ca or "", server_name=name or "")

@@ -102,7 +102,9 @@ def _method(block: Directive, notes: Notes) -> dict[str, Any]:
 
 def _hash(at: Directive, words: tuple[str, ...], notes: Notes) -> HashKey:
     if words[1:] != ("consistent",):
-        notes.add(at, "differs", "keys are placed on a ring (consistent), so most of them move once")
+        notes.add(
+            at, "differs", "keys are placed on a ring (consistent), so most of them move once"
+        )
     variable = words[0] if words else ""
     if variable.startswith("$http_"):
         return HashKey(source="header", name=_field_name(variable[6:]))
