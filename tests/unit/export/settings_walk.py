@@ -30,7 +30,7 @@ PARTS: dict[str, Any] = {
     "upstreams.*.health": {},
     "upstreams.*.breaker": {},
     "upstreams.*.tls": {"ca": "/etc/ca.pem", "server_name": "users.example.com"},
-    "upstreams.*.sticky": {},
+    "upstreams.*.sticky": {"max_age": 60},
     "routes[].static": {"root": "/srv/files"},
     "routes[].respond": {"status": 410},
     "routes[].mirror": {"upstream": "spare"},
@@ -40,6 +40,12 @@ PARTS: dict[str, Any] = {
     "routes[].compress": {},
 }
 """Optional parts as they are before one of their fields is changed."""
+
+IN_KUBERNETES: dict[str, Any] = {
+    "upstreams.*.tls": {"server_name": "users.example.com"},
+    "routes[].respond": {"status": 301, "location": "https://a.example.com/"},
+}
+"""Those that only Kubernetes can say."""
 
 OTHERS: dict[str, Any] = {
     "listeners[].tls[].names": ["b.example.com"],
@@ -77,7 +83,9 @@ OTHERS: dict[str, Any] = {
     "routes[].cors.headers": ["X-B"],
     "routes[].cors.expose": ["X-B"],
     "routes[].compress.types": ["text/css"],
-    "routes[].compress.encodings": ["gzip"],
+    "routes[].compress.encodings": ["zstd"],
+    "routes[].rate_limit.limit": 9,
+    "routes[].rate_limit.burst": 3,
     "routes[].request_headers.set": {"X-B": "b"},
     "routes[].request_headers.remove": ["X-B"],
     "routes[].response_headers.set": {"X-B": "b"},
@@ -121,20 +129,20 @@ def _struct_in(kind: Any) -> tuple[Any, str]:
     return None, ""
 
 
-def with_other(path: str, kind: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def with_other(path: str, kind: Any, target: str) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return settings before and after one field is changed."""
-    before, after = _prepared(path), _prepared(path)
+    before, after = _prepared(path, target), _prepared(path, target)
     holder, name = _place(after, path)
     type_, default = kind
     holder[name] = OTHERS[path] if path in OTHERS else _other(type_, holder.get(name, default))
     return before, after
 
 
-def _prepared(path: str) -> dict[str, Any]:
+def _prepared(path: str, target: str) -> dict[str, Any]:
     """Return settings in which the parts that a field belongs to are there."""
     document: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(BASE))
     users, route = document["upstreams"]["users"], document["routes"][0]
-    for part, value in PARTS.items():
+    for part, value in (PARTS | (IN_KUBERNETES if target == "kubernetes" else {})).items():
         if path.startswith((f"{part}.", f"{part}[")):
             holder, name = _place(document, part)
             holder[name] = msgspec.json.decode(msgspec.json.encode(value))

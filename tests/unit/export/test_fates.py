@@ -56,7 +56,7 @@ def test_every_field_is_used_refused_or_without_meaning(target: Target) -> None:
 
 def _as_told(target: Target, path: str, kind: Any) -> bool:
     """Return whether a field meets its fate."""
-    before, after = (result(target, each) for each in with_other(path, kind))
+    before, after = (result(target, each) for each in with_other(path, kind, target))
     fate = fate_of(fates_of(target), path).kind
     if fate == "meaningless":
         return before == after

@@ -1,7 +1,7 @@
 """The settings of a gateway as one HAProxy file, for HAProxy 3.0 and later.
 
-The frontend first finds the route, by the gateway's order, and puts its number into a variable;
-every later rule asks for that number.
+The frontend first finds the route, by the gateway's order, and puts its name into a variable;
+every later rule asks for that name.
 
 Source: HAProxy's configuration manual.
 """
@@ -103,7 +103,7 @@ def _frontend(settings: GatewaySettings) -> list[str]:
     lines.append("http-request return status 404 if !{ var(txn.route) -m found }")
     lines += _told()
     for number, route in enumerate(settings.routes):
-        lines.append(f"acl r{number} var(txn.route) -m int {number}")
+        lines.append(f"acl r{number} var(txn.route) -m str {route.name}")
         lines += _rules(number, route, settings)
     for number, route in enumerate(settings.routes):
         lines += _targets(number, route)
@@ -125,7 +125,7 @@ def _found(place: int, entry: Entry) -> list[str]:
     names = [f"m{place}_{at}" for at in range(len(tests))]
     lines = [f"acl {name} {test}" for name, test in zip(names, tests, strict=True)]
     condition = " ".join(["!{ var(txn.route) -m found }", *names])
-    return [*lines, f"http-request set-var(txn.route) int({entry.number}) if {condition}"]
+    return [*lines, f"http-request set-var(txn.route) str({entry.route.name}) if {condition}"]
 
 
 def _tests(host: str, match: Match) -> list[str]:
