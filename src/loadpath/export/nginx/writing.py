@@ -32,6 +32,31 @@ from loadpath.gateway.settings.gateway import GatewaySettings
 from loadpath.gateway.settings.listening import Certificate
 from loadpath.gateway.settings.routes import Route
 
+_TYPES: Final = {
+    "application/javascript": "js mjs",
+    "application/json": "json map",
+    "application/manifest+json": "webmanifest",
+    "application/pdf": "pdf",
+    "application/wasm": "wasm",
+    "application/xml": "xml",
+    "application/zip": "zip",
+    "font/woff": "woff",
+    "font/woff2": "woff2",
+    "image/avif": "avif",
+    "image/gif": "gif",
+    "image/jpeg": "jpeg jpg",
+    "image/png": "png",
+    "image/svg+xml": "svg svgz",
+    "image/webp": "webp",
+    "image/x-icon": "ico",
+    "text/css": "css",
+    "text/csv": "csv",
+    "text/html": "htm html",
+    "text/markdown": "md",
+    "text/plain": "txt",
+    "video/mp4": "mp4",
+    "video/webm": "webm",
+}
 _LOG: Final = {
     "time": "$time_iso8601",
     "route": "$loadpath_route",
@@ -69,6 +94,9 @@ def to_nginx(settings: GatewaySettings) -> str:
 
 def _http(settings: GatewaySettings) -> list[str]:
     lines = [*_client(settings), *_log(settings), *_forwarding(settings)]
+    if any(route.static is not None for route in settings.routes):
+        types = [f"{kind} {endings};" for kind, endings in _TYPES.items()]
+        lines += [*block("types", types), "default_type application/octet-stream;"]
     for name, upstream in settings.upstreams.items():
         lines += ["", *upstream_block(name, upstream)]
     for number, route in enumerate(settings.routes):
