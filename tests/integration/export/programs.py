@@ -10,6 +10,8 @@ from pathlib import Path
 
 from loadpath.local.programs import NGINX, find_program
 
+PROGRAM = find_program(NGINX)
+
 
 class Backend:
     """Answer every request with a name and what was asked."""
@@ -59,12 +61,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def write(folder: Path, text: str) -> None:
+    """Write the file into a folder that nginx's workers may enter."""
+    (folder / "nginx.conf").write_text(text)
+    folder.chmod(0o755)
+
+
 async def checked(folder: Path, text: str) -> str:
     """Return what `nginx -t` says about a file; it must take it."""
-    (folder / "nginx.conf").write_text(text)
-    program = find_program(NGINX)
+    await asyncio.to_thread(write, folder, text)
     process = await asyncio.create_subprocess_exec(
-        *(str(program.path), "-t", "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"),
+        *(str(PROGRAM.path), "-t", "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )
@@ -76,20 +83,18 @@ async def checked(folder: Path, text: str) -> str:
 @asynccontextmanager
 async def nginx(folder: Path, text: str, port: int) -> AsyncIterator[None]:
     """Run an nginx by a whole file until the end of the block."""
-    (folder / "nginx.conf").write_text(text)
-    folder.chmod(0o755)
+    await asyncio.to_thread(write, folder, text)
     account = "user root;" if os.geteuid() == 0 else ""
     process = await asyncio.create_subprocess_exec(
-        *(str(find_program(NGINX).path), "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"),
+        *(str(PROGRAM.path), "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"),
         *("-g", f"daemon off; pid nginx.pid; {account}"),
         stdout=asyncio.subprocess.DEVNULL,
-        stderr=(log := (folder / "errors").open("wb")),
+        stderr=asyncio.subprocess.DEVNULL,
     )
     try:
         await _listening(port, process)
         yield
     finally:
-        log.close()
         process.terminate()
         await process.wait()
 

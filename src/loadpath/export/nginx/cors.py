@@ -3,19 +3,20 @@
 nginx leaves out a field whose value is empty.
 """
 
+from typing import Final
+
 from loadpath.export.nginx.quoting import literal, quoted
 from loadpath.export.nginx.variables import exactly, switch
 from loadpath.gateway.settings.routes import Route
 
-_ANSWERED = ("Access-Control-Allow-Credentials", "Access-Control-Expose-Headers")
-_HIDDEN = (
-    "Access-Control-Allow-Origin",
-    "Access-Control-Allow-Credentials",
-    "Access-Control-Allow-Methods",
-    "Access-Control-Allow-Headers",
-    "Access-Control-Expose-Headers",
-    "Access-Control-Max-Age",
-)
+_CREDENTIALS: Final = "Access-Control-Allow-Credentials"
+_EXPOSE: Final = "Access-Control-Expose-Headers"
+_METHODS: Final = "Access-Control-Allow-Methods"
+_HEADERS: Final = "Access-Control-Allow-Headers"
+_AGE: Final = "Access-Control-Max-Age"
+_ANSWERED: Final = (_CREDENTIALS, _EXPOSE)
+_PREFLIGHT: Final = (_METHODS, _HEADERS, _AGE, _CREDENTIALS)
+_HIDDEN: Final = ("Access-Control-Allow-Origin", _EXPOSE, *_PREFLIGHT)
 
 
 def preflight_variable(number: int) -> str:
@@ -63,7 +64,7 @@ def _told(number: int, route: Route, *, preflight: bool) -> list[str]:
     if route.cors.origins != ("*",):
         lines.append("add_header Vary Origin always;")
     for place, (name, _) in enumerate(_dependent(route)):
-        if preflight is not (name == _ANSWERED[1]) and (preflight or name in _ANSWERED):
+        if name in (_PREFLIGHT if preflight else _ANSWERED):
             lines.append(f"add_header {name} {_value(number, place)} always;")
     return lines
 
@@ -71,12 +72,13 @@ def _told(number: int, route: Route, *, preflight: bool) -> list[str]:
 def _dependent(route: Route) -> list[tuple[str, str]]:
     cors = route.cors
     assert cors is not None
-    fields = [("Access-Control-Allow-Methods", ", ".join(cors.methods))]
-    fields.append(("Access-Control-Allow-Headers", ", ".join(cors.headers)))
-    fields.append(("Access-Control-Max-Age", str(cors.max_age)))
-    if cors.credentials:
-        fields.append((_ANSWERED[0], "true"))
-    fields.append((_ANSWERED[1], ", ".join(cors.expose)))
+    fields = [
+        (_METHODS, ", ".join(cors.methods)),
+        (_HEADERS, ", ".join(cors.headers)),
+        (_AGE, str(cors.max_age)),
+        (_CREDENTIALS, "true" if cors.credentials else ""),
+        (_EXPOSE, ", ".join(cors.expose)),
+    ]
     return [(name, value) for name, value in fields if value]
 
 

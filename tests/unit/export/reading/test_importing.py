@@ -216,10 +216,8 @@ def test_listeners_and_certificates() -> None:
     (listener,) = settings.listeners
     assert (listener.host, listener.port) == ("0.0.0.0", 443)  # noqa: S104 - what nginx means
     assert [each.names for each in listener.tls] == [("a.example.com",), ("b.example.com",)]
-    assert [each.match.hosts for each in settings.routes] == [
-        ("a.example.com",),
-        ("b.example.com",),
-    ]
+    hosts = [each.match.hosts for each in settings.routes]
+    assert hosts == [("a.example.com",), ("b.example.com",)]
 
 
 def test_what_is_read_can_be_written_as_toml_and_read_again(tmp_path: Path) -> None:
