@@ -8,6 +8,7 @@ import msgspec
 
 from loadpath.export.envoy import to_envoy
 from loadpath.gateway.settings.gateway import GatewaySettings
+from tests.integration.http.certificates import Authority
 from tests.unit.export.documents import EVERYTHING_IN_ENVOY
 
 
@@ -18,7 +19,10 @@ def test_the_real_envoy_takes_everything_that_can_be_said(tmp_path: Path) -> Non
     assert spec.origin is not None
     program = Path(spec.origin).parent / "_bin" / "envoy"
     file = tmp_path / "envoy.yaml"
-    file.write_text(to_envoy(msgspec.convert(EVERYTHING_IN_ENVOY, GatewaySettings)))
+    Authority(tmp_path).serving("a.example.com")
+    pem = str(tmp_path / "a.example.com.pem")
+    text = msgspec.json.encode(EVERYTHING_IN_ENVOY).decode().replace("PEM", pem)
+    file.write_text(to_envoy(msgspec.json.decode(text, type=GatewaySettings)))
     done = subprocess.run(
         [program, "--mode", "validate", "-c", str(file), "-l", "warning"],
         capture_output=True,

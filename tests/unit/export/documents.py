@@ -54,7 +54,10 @@ EVERYTHING_IN_HAPROXY: dict[str, Any] = {
 }
 
 EVERYTHING_IN_ENVOY: dict[str, Any] = {
-    "listeners": [{"host": "127.0.0.1", "port": 8080}],
+    "listeners": [
+        {"host": "127.0.0.1", "port": 8080},
+        {"host": "127.0.0.1", "port": 8443, "tls": [{"certificate": "PEM", "key": "PEM"}]},
+    ],
     "trusted_proxies": ["10.0.0.0/8", "::1"],
     "upstreams": {
         "users": {
@@ -64,7 +67,7 @@ EVERYTHING_IN_ENVOY: dict[str, Any] = {
             ],
             "health": {"status": [200, 204]},
             "slow_start": 10,
-            "tls": {"server_name": "users.example.com"},
+            "tls": {"server_name": "users.example.com", "ca": "PEM"},
         },
         "keyed": {
             "policy": "ketama",

@@ -131,12 +131,9 @@ def _tls(upstream: UpstreamSettings, tls: UpstreamTls) -> dict[str, Any]:
     name = tls.server_name or Endpoint.parse(upstream.endpoints[0].address).host
     kind = "IP_ADDRESS" if _is_address(name) else "DNS"
     trust: dict[str, Any] = {
+        "trusted_ca": {"filename": tls.ca},
         "match_typed_subject_alt_names": [{"san_type": kind, "matcher": {"exact": name}}]
     }
-    if tls.ca:
-        trust["trusted_ca"] = {"filename": tls.ca}
-    else:
-        trust["system_root_certs"] = {}
     context = typed(
         "extensions.transport_sockets.tls.v3.UpstreamTlsContext",
         sni=name,

@@ -52,6 +52,12 @@ def _upstream(path: str, upstream: UpstreamSettings) -> Iterator[Refusal]:
             why="Envoy bounds silence of both sides together",
             instead="make it equal to `read`",
         )
+    if upstream.tls is not None and not upstream.tls.ca:
+        yield Refusal(
+            path=f"{path}.tls.ca",
+            why="Envoy checks names only against authorities from a file",
+            instead="name it, such as /etc/ssl/certs/ca-certificates.crt",
+        )
     hosts = {Endpoint.parse(each.address).host for each in upstream.endpoints}
     if upstream.tls is not None and not upstream.tls.server_name and len(hosts) != 1:
         yield Refusal(
