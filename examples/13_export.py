@@ -34,13 +34,8 @@ def main() -> None:
     for note in imported.notes:
         print(note)
     print()
-    upstream = False
-    for line in to_nginx(imported.settings).splitlines():
-        upstream = upstream or "upstream" in line
-        if upstream:
-            print(line)
-        if upstream and line.strip() == "}":
-            break
+    block = to_nginx(imported.settings).partition('    upstream "backend"')[2]
+    print('    upstream "backend"' + block.partition("}")[0] + "}")
     print()
     try:
         to_haproxy(imported.settings)

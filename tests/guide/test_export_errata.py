@@ -43,7 +43,7 @@ def ours(servers: list[str], port: int) -> str:
 
 
 async def one_method_for_an_upstream(conf: Conf, folder: Path) -> None:
-    """nginx itself has nothing to say against the file."""
+    """The server itself has nothing to say against the file."""
     text = conf([f"127.0.0.1:{3001 + each}" for each in range(9)], 8080)
     assert "load balancing method redefined" not in await checked(folder, text)
 

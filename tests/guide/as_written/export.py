@@ -1,7 +1,7 @@
 """The guide's nginx file and Kubernetes manifest, as they stand there.
 
-Guide: chapter 3, "Nginx 로드 밸런싱 설정" and "AWS 로드 밸런싱". Left out are the comments, and nothing
-else; the places of the nine addresses are numbered, since tests run them on other ports.
+Guide: chapter 3, "Nginx 로드 밸런싱 설정" and "AWS 로드 밸런싱". Only comments
+are left out; the places of the nine addresses are numbered, since tests run them on other ports.
 """
 
 NGINX_UPSTREAM = """

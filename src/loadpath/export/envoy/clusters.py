@@ -132,7 +132,7 @@ def _tls(upstream: UpstreamSettings, tls: UpstreamTls) -> dict[str, Any]:
     kind = "IP_ADDRESS" if _is_address(name) else "DNS"
     trust: dict[str, Any] = {
         "trusted_ca": {"filename": tls.ca},
-        "match_typed_subject_alt_names": [{"san_type": kind, "matcher": {"exact": name}}]
+        "match_typed_subject_alt_names": [{"san_type": kind, "matcher": {"exact": name}}],
     }
     context = typed(
         "extensions.transport_sockets.tls.v3.UpstreamTlsContext",
