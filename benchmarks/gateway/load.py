@@ -94,8 +94,7 @@ async def send(port: int, path: str, *, requests: int, at_once: int) -> None:
         RuntimeError: An answer was not what was asked for.
     """
     request = (
-        f"GET {path} HTTP/1.1\r\nHost: bench.example.com\r\nUser-Agent: load\r\n"
-        "Accept: */*\r\n\r\n"
+        f"GET {path} HTTP/1.1\r\nHost: bench.example.com\r\nUser-Agent: load\r\nAccept: */*\r\n\r\n"
     ).encode()
     round_ = _Round(request, requests)
     loop = asyncio.get_running_loop()

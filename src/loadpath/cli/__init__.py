@@ -1,4 +1,4 @@
-"""The command line: `loadpath up|demo|load|lock|cache|guide|doctor|version`.
+"""The command line: `loadpath up|demo|load|gateway|lock|cache|guide|doctor|version`.
 
 Commands live in small modules that are imported when they are called, so that asking for help
 costs nothing. Figures go to standard output, progress and errors to standard error where figures

@@ -1,6 +1,5 @@
 """`loadpath gateway`: run a gateway, or say what is wrong with its settings."""
 
-import asyncio
 import logging
 from pathlib import Path
 from typing import Annotated, Final
@@ -9,9 +8,8 @@ from cyclopts import Parameter
 
 from loadpath.cli.output import console_for, print_json
 from loadpath.core.settings import SettingsError, load
-from loadpath.gateway.fleet.supervisor import run as supervise
-from loadpath.gateway.fleet.worker import ask_for_files
-from loadpath.gateway.reading import missing_files, problems, read_settings
+from loadpath.gateway.__main__ import serve
+from loadpath.gateway.reading import missing_files, problems
 from loadpath.gateway.settings.gateway import GatewaySettings
 
 WRONG: Final = 1
@@ -29,12 +27,8 @@ def run(*, config: File) -> None:
     Args:
         config: The settings, gateway.toml.
     """
-    settings = read_settings(config)
-    for problem in missing_files(settings):
-        raise SettingsError(config, problem.what, path=problem.path)
     logging.basicConfig(level=logging.WARNING, format="loadpath gateway: %(message)s")
-    ask_for_files()
-    asyncio.run(supervise(config, settings))
+    serve(config)
 
 
 def check(*, config: File, json: bool = False) -> int:

@@ -20,7 +20,7 @@ def timeline(
     port: int = 8000,
     data: str | None = None,
     postgres: str | None = None,
-    apis: int = 1,
+    apis: int = 2,
     binaries: str = "wheel",
 ) -> None:
     """Run the Twitter-like system until Ctrl-C; posts are there again at the next start.
@@ -29,7 +29,7 @@ def timeline(
         port: Port of the page and the API.
         data: Folder of the data; one below the user's data folder when left out.
         postgres: DSN of a PostgreSQL that runs already; starts one when left out.
-        apis: HTTP processes that share the port, about one a core.
+        apis: HTTP processes behind the gateway, about one a core.
         binaries: Where PostgreSQL is, unless one runs already: wheel, system, or its folder.
     """
     with asked():
@@ -52,6 +52,10 @@ async def _run(plan: UpPlan) -> None:
         if service.record is not None:
             console.print(str(service.record.facts), markup=False, soft_wrap=True)
         console.print(f"The page is open at {service.url} until Ctrl-C.", soft_wrap=True)
+        console.print(
+            f"The gateway before it is looked after at http://127.0.0.1:{service.admin}.",
+            soft_wrap=True,
+        )
         console.print(
             "Load it before anybody signs up (afterwards a load is refused: use another --data):\n"
             f"  loadpath load timeline --url {service.url} "

@@ -5,12 +5,12 @@ out. They are made once for each route when settings are read, so that a request
 its own route only.
 """
 
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import Awaitable
 from typing import Protocol
 
 import msgspec
 
-from loadpath.http import RequestHead
+from loadpath.http.heads import RequestHead
 
 Field = tuple[bytes, bytes]
 
@@ -71,6 +71,18 @@ class AnswerHead(msgspec.Struct, kw_only=True):
     length: int | None = None
 
 
+class Pieces(Protocol):
+    """Give a body piece by piece; whoever holds a `Reply` closes it, read to its end or not."""
+
+    def __aiter__(self) -> "Pieces": ...
+
+    async def __anext__(self) -> bytes: ...
+
+    async def aclose(self) -> None:
+        """Let go of what the rest would have come from."""
+        ...
+
+
 class Reply(msgspec.Struct, kw_only=True):
     """Hold a whole answer of the gateway's own.
 
@@ -80,7 +92,7 @@ class Reply(msgspec.Struct, kw_only=True):
     """
 
     head: AnswerHead
-    body: bytes | AsyncIterator[bytes] = b""
+    body: bytes | Pieces = b""
 
 
 class Transform(Protocol):

@@ -18,6 +18,9 @@ from loadpath.gateway.serving.listening import BACKLOG, listen
 from loadpath.gateway.serving.plane import Plane
 from loadpath.gateway.settings.gateway import GatewaySettings
 
+LAST_LOOK = 0.02
+"""How long connections that wait already are accepted still when the gateway stops (s)."""
+
 
 class Gateway:
     """Serve what settings say, as an async context manager; leaving it drains.
@@ -65,8 +68,11 @@ class Gateway:
             if self.settings.log.access:
                 self._log = AccessLog(self.settings.log.access)
             self._plane = Plane(prepared.live, log=self._log)
+            self.generations.commit(prepared, None)
             await self._listen()
         except BaseException:
+            if self._plane is None:
+                await self.generations.discard(prepared)
             await self._close()
             raise
         return self
@@ -119,6 +125,8 @@ class Gateway:
 
     async def drain(self) -> None:
         """Take no more connections and finish what is under way."""
+        if self._servers:
+            await asyncio.sleep(LAST_LOOK)
         for server in self._servers:
             server.close()
         self._servers.clear()

@@ -36,6 +36,7 @@ async def small_service(
     population: Population | None = SMALL,
     shards: int = 1,
     apis: int = 1,
+    behind: bool = False,
     length: int = 200,
 ) -> AsyncIterator[TimelineService]:
     """Run a system over a record, with a graph unless told otherwise."""
@@ -51,6 +52,6 @@ async def small_service(
             length=length,
             api=ApiSettings(port=free_ports(1)[0]),
         )
-        service = TimelineService(settings, folder=folder, apis=apis, backoff=QUICK)
+        service = TimelineService(settings, folder=folder, apis=apis, behind=behind, backoff=QUICK)
         async with service:
             yield service

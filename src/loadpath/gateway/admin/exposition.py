@@ -9,7 +9,7 @@ from math import inf
 from typing import Literal, NamedTuple
 
 from loadpath.gateway.admin.models import GatewayStatus
-from loadpath.gateway.fleet.messages import WorkerFigures
+from loadpath.gateway.orders import WorkerFigures
 from loadpath.gateway.serving.figures import BOUNDS, RouteFigures
 
 MEDIA_TYPE = b"text/plain; version=0.0.4; charset=utf-8"

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from loadpath.gateway.fleet.messages import WorkerFigures
+from loadpath.gateway.orders import WorkerFigures
 from loadpath.gateway.serving.figures import RouteFigures
 from loadpath.upstream.snapshot import EndpointSnapshot, State
 

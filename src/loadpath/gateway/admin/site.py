@@ -13,7 +13,7 @@ from loadpath.gateway.admin.guarding import check_host, check_origin
 from loadpath.gateway.admin.models import GatewayStatus, routes_of
 from loadpath.gateway.admin.openapi import Health, Outcome, document
 from loadpath.gateway.exchange import AnswerHead, Field, Reply
-from loadpath.gateway.fleet.messages import Action, WorkerFigures
+from loadpath.gateway.orders import Action, WorkerFigures
 from loadpath.gateway.passing.problems import GatewayError, problem, problem_of
 from loadpath.gateway.serving.connection import ClientConnection
 from loadpath.http import RequestHead

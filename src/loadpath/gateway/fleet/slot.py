@@ -13,7 +13,7 @@ from typing import Literal, Protocol
 from loadpath.core.backoff import Backoff
 from loadpath.core.errors import LoadpathError
 from loadpath.gateway.fleet.channel import Channel, open_channel
-from loadpath.gateway.fleet.messages import (
+from loadpath.gateway.orders import (
     Done,
     Drain,
     Ejected,
@@ -46,6 +46,10 @@ class Owner(Protocol):
 
     def settings_now(self) -> GatewaySettings:
         """Return what is served."""
+        ...
+
+    def drained_now(self) -> list[tuple[str, str]]:
+        """Return the endpoints that an operator took out: upstream and address."""
         ...
 
     def came_up(self, slot: "Slot") -> None:
@@ -143,6 +147,10 @@ class Slot:
         finally:
             self._answers.pop(number, None)
 
+    def retire(self) -> None:
+        """Start the worker no more."""
+        self._ending = True
+
     async def end(self, patience: float) -> None:
         """Let the worker finish what it does, at most `patience` seconds."""
         self._ending = True
@@ -180,7 +188,7 @@ class Slot:
             ours.close()
             raise
         try:
-            self._channel.send(Serve(self.number, settings))
+            self._channel.send(Serve(self.number, settings, self._owner.drained_now()))
             while (report := await self._channel.receive()) is not None:
                 self._hear(report, settings)
         finally:

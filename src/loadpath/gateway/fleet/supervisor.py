@@ -7,6 +7,7 @@ waits in one: the next process takes it. It serves no traffic itself.
 import asyncio
 import logging
 import signal
+import socket
 from collections.abc import Sequence
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -25,7 +26,9 @@ from loadpath.gateway.admin.site import AdminSite, NoSuchEndpointError
 from loadpath.gateway.checks.files import named_files
 from loadpath.gateway.errors import ReloadError
 from loadpath.gateway.fleet.desk import HealthDesk
-from loadpath.gateway.fleet.messages import (
+from loadpath.gateway.fleet.slot import Slot, WorkerFailedError
+from loadpath.gateway.fleet.watching import watch
+from loadpath.gateway.orders import (
     Act,
     Action,
     Ask,
@@ -39,8 +42,6 @@ from loadpath.gateway.fleet.messages import (
     Reopen,
     WorkerFigures,
 )
-from loadpath.gateway.fleet.slot import Slot, WorkerFailedError
-from loadpath.gateway.fleet.watching import watch
 from loadpath.gateway.reading import missing_files, read_settings
 from loadpath.gateway.serving.connection import ClientConnection, Terms
 from loadpath.gateway.serving.connections import Connections
@@ -77,6 +78,7 @@ class Supervisor:
         self.generation = 1
         self.problem = ""
         self._slots: list[Slot] = []
+        self._sockets: list[socket.socket] = []
         self._keepers: list[asyncio.Task[None]] = []
         self._desk = HealthDesk(self._checked)
         self._drained: set[tuple[str, str]] = set()
@@ -98,10 +100,10 @@ class Supervisor:
 
     async def _start(self) -> None:
         workers = self.settings.workers
-        by_listener = [listen(each, count=workers) for each in self.settings.listeners]
-        for sockets in by_listener:
-            for each in sockets:
-                self._owned.callback(each.close)
+        by_listener: list[list[socket.socket]] = []
+        for each in self.settings.listeners:
+            by_listener.append(listen(each, count=workers))
+            self._sockets += by_listener[-1]
         await self._desk.follow(self.settings.upstreams)
         for number in range(workers):
             slot = Slot(number, [sockets[number] for sockets in by_listener], self)
@@ -135,6 +137,10 @@ class Supervisor:
     async def _stop(self) -> None:
         """Drain: no new connections, workers finish what they do, then everything ends."""
         self._draining = True
+        for slot in self._slots:
+            slot.retire()
+        for each in self._sockets:
+            each.close()  # nobody waits in a socket that only the supervisor holds
         for task in self._catching_up:
             task.cancel()
         patience = self.settings.timeouts.drain
@@ -154,12 +160,15 @@ class Supervisor:
         """Return what is served."""
         return self.settings
 
+    def drained_now(self) -> list[tuple[str, str]]:
+        """Return the endpoints that an operator took out."""
+        return sorted(self._drained)
+
     def came_up(self, slot: Slot) -> None:
         """Tell a worker that has come up what the others know."""
         for name, address, reason, times in self._desk.failed():
             for _ in range(times):
                 slot.tell(Checked(name, address, reason))
-        self._drain_again(slot)
         if slot.served is not self.settings:
             task = asyncio.create_task(self._catch_up(slot))
             self._catching_up.add(task)
@@ -178,10 +187,6 @@ class Supervisor:
         for slot in self._slots:
             slot.tell(message)
 
-    def _drain_again(self, slot: Slot) -> None:
-        for upstream, address in self._drained:
-            slot.tell(Act(0, "drain", upstream, address))
-
     async def _catch_up(self, slot: Slot) -> None:
         """Give a worker that started meanwhile the settings of now; one that cannot is replaced."""
         async with self._reloading:
@@ -189,7 +194,7 @@ class Supervisor:
             with suppress(WorkerFailedError):
                 prepared = await slot.order(Prepare(number, self.settings), number)
                 if isinstance(prepared, Done) and not prepared.error:
-                    await slot.order(Commit(number), number)
+                    await slot.order(Commit(number, self.drained_now()), number)
                     slot.served = self.settings
                     return
             slot.kill()
@@ -264,12 +269,11 @@ class Supervisor:
 
     async def _commit(self, slot: Slot, number: int, settings: GatewaySettings) -> None:
         try:
-            await slot.order(Commit(number), number)
+            await slot.order(Commit(number, self.drained_now()), number)
         except WorkerFailedError:
             slot.kill()  # it is started again, with the new settings
             return
         slot.served = settings
-        self._drain_again(slot)
 
     # What an operator sees and does.
 

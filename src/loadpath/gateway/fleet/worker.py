@@ -5,17 +5,19 @@ supervisor is gone the worker drains and ends.
 """
 
 import asyncio
+import gc
 import resource
 import signal
 import socket
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 from loadpath.balance import Endpoint
 from loadpath.core.errors import LoadpathError
 from loadpath.gateway.fleet.channel import Channel, open_channel
-from loadpath.gateway.fleet.messages import (
+from loadpath.gateway.gateway import Gateway
+from loadpath.gateway.orders import (
     Act,
     Ask,
     Checked,
@@ -31,7 +33,6 @@ from loadpath.gateway.fleet.messages import (
     Serve,
     WorkerFigures,
 )
-from loadpath.gateway.gateway import Gateway
 from loadpath.gateway.serving.generations import Prepared
 from loadpath.upstream import Upstream
 
@@ -72,12 +73,20 @@ class Worker:
             looking.cancel()
             await asyncio.wait([looking])
 
+    def drain(self, endpoints: Iterable[tuple[str, str]]) -> None:
+        """Give endpoints no more requests."""
+        for name, address in endpoints:
+            upstream = self._upstream(name)
+            if upstream is not None and _has(upstream, address):
+                upstream.balancer.set_server_health(address, healthy=False)
+
     async def _carry_out(self, order: Order) -> None:
         match order:
             case Prepare():
                 await self._prepare(order)
             case Commit():
                 self._gateway.commit(self._prepared.pop(order.number))
+                self.drain(order.drained)
                 self._channel.send(Done(order.number))
             case Discard():
                 await self._discard(order.number)
@@ -171,7 +180,10 @@ async def serve(control: socket.socket, sockets: Sequence[socket.socket]) -> Non
         if not isinstance(first, Serve):
             return
         async with Gateway(first.settings, sockets=sockets, checked=False) as gateway:
-            await Worker(first.worker, gateway, channel).run()
+            tune_collector()
+            worker = Worker(first.worker, gateway, channel)
+            worker.drain(first.drained)
+            await worker.run()
     finally:
         channel.close()
 
@@ -203,6 +215,13 @@ def run_loop(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         asyncio.run(work())
     else:
         uvloop.run(work())
+
+
+def tune_collector() -> None:
+    """Look for cyclic garbage seldom: requests make none, and what was made at the start stays."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 def ask_for_files() -> None:

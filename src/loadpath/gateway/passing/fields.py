@@ -3,13 +3,16 @@
 Source: RFC 9110 section 7.6 (what intermediaries do), RFC 7239, RFC 9112 section 9.6.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 
 from loadpath.gateway.exchange import Field
 from loadpath.gateway.passing.clients import Told
 from loadpath.gateway.passing.forwarded import forwarded_element
 from loadpath.gateway.settings.filters import HeaderRules
-from loadpath.http import RequestHead, ResponseHead, end_to_end
+from loadpath.http.fields import tokens_of
+from loadpath.http.heads import RequestHead, ResponseHead
+from loadpath.http.hops import HOP_BY_HOP, end_to_end
 
 OURS = frozenset(
     {
@@ -28,7 +31,8 @@ OURS = frozenset(
 )
 """Fields of a request that the gateway writes itself, whatever the client sent."""
 
-_FRAMING = frozenset({b"content-length", b"trailer", b"transfer-encoding"})
+_FRAMING = HOP_BY_HOP | {b"content-length", b"trailer"}
+_USUAL = frozenset({b"close", b"keep-alive", b"upgrade"})
 _VIA = b"1.1 loadpath"
 
 
@@ -45,7 +49,10 @@ def upstream_fields(
         trace: The trace that it belongs to.
     """
     index = head.index
-    fields = [each for each in end_to_end(head.fields, index) if not _is_ours(each[0])]
+    passed: Iterable[Field] = head.fields
+    if b"connection" in index and _names_others(index[b"connection"]):
+        passed = end_to_end(head.fields, index)
+    fields = [each for each in passed if not _is_ours(each[0])]
     fields += _about_client(told.client, told.scheme, told.authority or head.authority)
     fields += ((b"X-Request-Id", request_id.encode()), (b"traceparent", trace))
     if told.believed:
@@ -57,8 +64,9 @@ def upstream_fields(
 
 @lru_cache(maxsize=4096)
 def _is_ours(name: bytes) -> bool:
-    """Return whether we write a field ourselves; servers that speak CGI take `_` for `-`."""
-    return name.lower().replace(b"_", b"-") in OURS
+    """Return whether a field ends here or is ours to write; servers of CGI take `_` for `-`."""
+    dashed = name.lower().replace(b"_", b"-")
+    return dashed in OURS or dashed in HOP_BY_HOP
 
 
 @lru_cache(maxsize=4096)
@@ -89,16 +97,22 @@ def _continue_list(fields: list[Field], neighbour: str, index: dict[bytes, bytes
 
 def client_fields(head: ResponseHead) -> list[Field]:
     """Return the fields of an answer that the client gets, framing left out."""
-    index = head.index
-    fields = end_to_end(head.fields, index)
-    if _FRAMING.isdisjoint(index):
-        return fields
-    return [each for each in fields if not _is_framing(each[0])]
+    if _names_others(head.index.get(b"connection", b"")):
+        fields = end_to_end(head.fields, head.index)
+        return [each for each in fields if not _ends_here(each[0])]
+    return [each for each in head.fields if not _ends_here(each[0])]
 
 
 @lru_cache(maxsize=4096)
-def _is_framing(name: bytes) -> bool:
+def _ends_here(name: bytes) -> bool:
+    """Return whether a field of an answer belongs to the connection that it came over."""
     return name.lower() in _FRAMING
+
+
+@lru_cache(maxsize=256)
+def _names_others(connection: bytes) -> bool:
+    """Return whether `Connection` names fields beside those that always end here."""
+    return not _USUAL.issuperset(tokens_of(connection))
 
 
 class FieldRules:

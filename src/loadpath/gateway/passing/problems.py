@@ -13,7 +13,8 @@ import msgspec
 
 from loadpath.core.errors import InDoubtError, LoadpathError, RejectedError
 from loadpath.gateway.exchange import AnswerHead, Field, Reply
-from loadpath.http import ProtocolError
+from loadpath.http.errors import ProtocolError
+from loadpath.resilience.ratelimit.gcra import RateLimited
 from loadpath.upstream.errors import UpstreamError, UpstreamUnavailableError
 
 RETRY_AFTER = 1.0
@@ -62,7 +63,7 @@ def status_of(error: BaseException) -> int:
     if isinstance(error, GatewayError | ProtocolError):
         return error.status
     if isinstance(error, RejectedError):
-        return int(getattr(error, "status", 0)) or 503
+        return 429 if isinstance(error, RateLimited) else 503
     if isinstance(error, UpstreamError | InDoubtError):
         return 504 if isinstance(error, TimeoutError) else 502
     return 500

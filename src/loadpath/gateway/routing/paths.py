@@ -11,7 +11,7 @@ Source: RFC 3986 section 6.2.2 (normalisation) and 5.2.4 (dot segments); Envoy's
 
 import re
 
-from loadpath.http import ProtocolError
+from loadpath.http.errors import ProtocolError
 
 _USUAL = re.compile(r"(?:/(?![./])[^/%;\\]*+)++")
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})?")

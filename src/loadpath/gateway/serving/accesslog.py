@@ -22,8 +22,8 @@ EVERY = 0.2
 _PIPE = 4_096  # bytes that go into a pipe at once, so that lines of several workers stay whole
 
 
-class Entry(msgspec.Struct):
-    """Tell one request.
+class Entry(msgspec.Struct, kw_only=True):
+    """Tell one request; of what was none only when, who and with what status.
 
     Attributes:
         time: When it began (Unix s).
@@ -46,22 +46,22 @@ class Entry(msgspec.Struct):
     """
 
     time: float
-    id: str
-    trace: str
+    id: str = ""
+    trace: str = ""
     client: str
-    principal: str
-    method: str
-    scheme: str
-    host: str
-    target: str
+    principal: str = ""
+    method: str = ""
+    scheme: str = ""
+    host: str = ""
+    target: str = ""
     status: int
-    sent: int
-    seconds: float
-    route: str
-    endpoint: str
-    attempts: int
-    agent: str
-    referer: str
+    sent: int = 0
+    seconds: float = 0.0
+    route: str = ""
+    endpoint: str = ""
+    attempts: int = 0
+    agent: str = ""
+    referer: str = ""
 
 
 class AccessLog:

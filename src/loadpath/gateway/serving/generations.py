@@ -11,6 +11,8 @@ from random import Random
 
 import msgspec
 
+from loadpath.gateway.filters.building import FilterParts
+from loadpath.gateway.filters.static import StaticHandler
 from loadpath.gateway.passing.clients import TrustedProxies
 from loadpath.gateway.routing.table import RouteTable
 from loadpath.gateway.serving.certificates import Chosen
@@ -60,6 +62,8 @@ class Generations:
         self._checked = checked
         self.figures: dict[str, RouteFigures] = {}
         self._random = random or Random()  # noqa: S311 - draws mirrors, keeps no secret
+        self._parts = FilterParts()
+        self._settings = GatewaySettings()
         self._ending: set[asyncio.Task[None]] = set()
 
     async def prepare(self, settings: GatewaySettings, old: Generation | None) -> Prepared:
@@ -72,23 +76,27 @@ class Generations:
         chosen = [Chosen(each.tls) if each.tls else None for each in settings.listeners]
         prepared = Prepared(settings=settings, live=_NOTHING, fresh=[], followed=[], chosen=chosen)
         try:
+            await self._parts.prepare(settings)
             services = await self._services(settings, old, prepared)
             prepared.live = self._generation(settings, services)
         except BaseException:
             await self.discard(prepared)
             raise
+        if old is None:
+            self._settings = settings
         return prepared
 
     def commit(self, prepared: Prepared, old: Generation | None) -> None:
         """Let the old generation end; whoever calls serves the new one."""
         for service, settings in prepared.followed:
             service.follow(settings)
+        before, self._settings = self._settings, prepared.settings
         if old is None:
             return
         kept = set(map(id, prepared.live.services.values()))
         gone = [each for each in old.services.values() if id(each) not in kept]
         patience = prepared.settings.timeouts.drain
-        task = asyncio.create_task(_end(old, gone, patience))
+        task = asyncio.create_task(self._retire(old, gone, patience, before))
         self._ending.add(task)
         task.add_done_callback(self._ending.discard)
 
@@ -96,6 +104,7 @@ class Generations:
         """Leave nothing of a generation that does not serve."""
         for service in prepared.fresh:
             await service.stop()
+        await self._parts.release(prepared.settings)
 
     async def close(self, live: Generation) -> None:
         """End everything."""
@@ -106,6 +115,13 @@ class Generations:
         await _stop_mirrors(live)
         for service in live.services.values():
             await service.stop()
+        await self._parts.aclose()
+
+    async def _retire(
+        self, old: Generation, gone: list[Service], patience: float, settings: GatewaySettings
+    ) -> None:
+        await _end(old, gone, patience)
+        await self._parts.release(settings)
 
     async def _services(
         self, settings: GatewaySettings, old: Generation | None, prepared: Prepared
@@ -129,8 +145,8 @@ class Generations:
             LiveRoute(
                 each,
                 services,
-                filters=(),
-                answerer=None,
+                filters=self._parts.filters_of(each, settings),
+                answerer=StaticHandler(each.match, each.static).answer if each.static else None,
                 figures=self.figures.setdefault(each.name, RouteFigures()),
                 random=self._random,
                 most=settings.limits.body,

@@ -4,14 +4,14 @@ There is one way for all: no request goes past routing, health, breakers, filter
 goes wrong becomes a problem document that passes the same filters back.
 """
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from random import Random
 from time import time
 
 import msgspec
 
 from loadpath.core.clock import Clock, SystemClock
-from loadpath.gateway.exchange import AnswerHead, Exchange, Field, Reply, Transform
+from loadpath.gateway.exchange import AnswerHead, Exchange, Field, Pieces, Reply, Transform
 from loadpath.gateway.passing.clients import TrustedProxies
 from loadpath.gateway.passing.fields import client_fields, upstream_fields
 from loadpath.gateway.passing.problems import GatewayError, problem_of
@@ -120,13 +120,17 @@ class Plane:
         passage = _Passage(exchange, live)
         figures = self.figures
         try:
+            if head.path == b"*":
+                await self._reply(connection, passage, _options())
+                return
             route = passage.route = self._route(live, exchange, told.authority or head.authority)
             figures = route.figures
             figures.under_way += 1
             connection.limit_body(route.most)
-            reply = await self._enter(passage, route)
+            reply = await self._enter(passage, route) if route.filters else None
             if reply is None and route.answerer is not None:
-                reply = route.answerer(exchange)
+                made = route.answerer(exchange)
+                reply = made if isinstance(made, Reply) else await made
             if reply is not None:
                 await self._reply(connection, passage, reply)
             else:
@@ -149,9 +153,10 @@ class Plane:
             self._count(connection, passage, figures, self._now() - started)
 
     def refused(self, connection: ClientConnection, status: int) -> None:
-        """Count what is no request."""
-        del connection
+        """Count and log what is no request."""
         self.figures.count(status, 0.0, 0)
+        if self.log is not None:
+            self.log.write(Entry(time=round(time(), 6), client=connection.neighbour, status=status))
 
     def _route(self, live: Generation, exchange: Exchange, authority: bytes) -> LiveRoute:
         """Return the route of a request.
@@ -163,8 +168,8 @@ class Plane:
         head = exchange.head
         method = head.method.decode("ascii")
         exchange.host = host_of(authority)
-        if head.path[:1] != b"/":
-            raise _without_path(method)
+        if method == "CONNECT":
+            raise GatewayError(501, "CONNECT is not for a gateway: it knows its upstreams")
         if method == "TRACE":
             raise GatewayError(405, "TRACE would show the fields that the gateway adds")
         exchange.path = normalised(head.path.partition(b"?")[0].decode("ascii"))
@@ -194,13 +199,15 @@ class Plane:
         """Ask an upstream, and pass its answer back."""
         assert route.split is not None
         exchange = passage.exchange
-        request = await self._request(connection, exchange, route)
+        head = exchange.head
+        body = await self._body(connection, head) if head.length else None
+        request = self._request(exchange, route, body)
         service = route.split.next()
         if route.mirror is not None:
             route.mirror.copy(exchange, request)
         cookie = None
         if service.sticky is not None:
-            cookie = service.sticky.read(exchange.head.index.get(b"cookie", b"").decode("latin-1"))
+            cookie = service.sticky.read(head.index.get(b"cookie", b"").decode("latin-1"))
         service.calls += 1
         try:
             response = await service.upstream.send(
@@ -218,29 +225,31 @@ class Plane:
         finally:
             service.calls -= 1
 
-    async def _request(
-        self, connection: ClientConnection, exchange: Exchange, route: LiveRoute
+    def _request(
+        self, exchange: Exchange, route: LiveRoute, body: bytes | AsyncIterator[bytes] | None
     ) -> Request:
         """Return what the upstream is asked."""
         head, fields = exchange.head, exchange.fields
         if route.request_rules:
             fields = route.request_rules.apply(fields)
-        host = route.host or exchange.head.authority
+        host = route.host or head.authority
         if host:
             fields.insert(0, (b"Host", host))
-        switch = route.may_switch(head)
-        if switch is not None:
+        if b"upgrade" in head.index and (switch := route.may_switch(head)) is not None:
             fields += ((b"Connection", b"Upgrade"), (b"Upgrade", switch))
         elif b"te" in head.index and b"trailers" in tokens_of(head.index[b"te"]):
             fields += ((b"Connection", b"TE"), (b"TE", b"trailers"))
-        if not head.length:
-            return Request(head.method, self._target(exchange, route), fields)
-        if connection.has_whole_body or 0 < head.length <= WHOLE:
-            body = await connection.read_body()
-            return Request(head.method, self._target(exchange, route), fields, body)
-        if head.length > 0:
+        if head.length > 0 and not isinstance(body, bytes):
             fields.append((b"Content-Length", b"%d" % head.length))
-        return Request(head.method, self._target(exchange, route), fields, connection.pieces())
+        return Request(head.method, self._target(exchange, route), fields, body)
+
+    async def _body(
+        self, connection: ClientConnection, head: RequestHead
+    ) -> bytes | AsyncIterator[bytes]:
+        """Return the body: whole where it is small, so that it can be sent again."""
+        if connection.has_whole_body or 0 < head.length <= WHOLE:
+            return await connection.read_body()
+        return connection.pieces()
 
     def _target(self, exchange: Exchange, route: LiveRoute) -> bytes:
         """Return what is asked: the path that was matched, never another form of it."""
@@ -333,7 +342,7 @@ class Plane:
         """Let the filters look at the answer, the last to enter first."""
         exchange, route = passage.exchange, passage.route
         transforms: list[Transform] = []
-        if route is not None:
+        if route is not None and (passage.entered or route.response_rules):
             for each in reversed(route.filters[: passage.entered]):
                 transform = each.leave(exchange, answer)
                 if transform is not None:
@@ -345,19 +354,34 @@ class Plane:
 
     async def _reply(self, connection: ClientConnection, passage: _Passage, reply: Reply) -> None:
         """Send an answer of our own through the filters."""
-        answer, body = reply.head, reply.body
+        body = reply.body
+        if isinstance(body, bytes):
+            self._reply_whole(connection, passage, reply.head, body)
+            return
+        try:
+            await self._reply_pieces(connection, passage, reply.head, body)
+        finally:
+            await body.aclose()
+
+    def _reply_whole(
+        self, connection: ClientConnection, passage: _Passage, answer: AnswerHead, body: bytes
+    ) -> None:
         answer.fields.append(DATES.field())
         transforms = self._leave(passage, answer)
         if passage.exchange.head.method == b"HEAD" or answer.status in _WITHOUT_BODY:
             connection.answer(answer, b"")
             return
-        if isinstance(body, bytes):
-            for each in transforms:
-                body = each.feed(body) + each.end()
-            if transforms or answer.length is None:
-                answer.length = len(body)
-            connection.answer(answer, body)
-            return
+        for each in transforms:
+            body = each.feed(body) + each.end()
+        if transforms or answer.length is None:
+            answer.length = len(body)
+        connection.answer(answer, body)
+
+    async def _reply_pieces(
+        self, connection: ClientConnection, passage: _Passage, answer: AnswerHead, body: Pieces
+    ) -> None:
+        answer.fields.append(DATES.field())
+        transforms = self._leave(passage, answer)
         if transforms:
             answer.length = None
         connection.begin(answer)
@@ -417,10 +441,9 @@ class Plane:
         )
 
 
-def _without_path(method: str) -> GatewayError:
-    if method == "OPTIONS":
-        return GatewayError(405, "the gateway has no options of its own: ask for a path")
-    return GatewayError(501, "CONNECT is not for a gateway: it knows its upstreams")
+def _options() -> Reply:
+    """Answer `OPTIONS *`: what is asked is the gateway, which takes whatever its routes take."""
+    return Reply(head=AnswerHead(status=204, fields=[]))
 
 
 def _refusal(refusal: Refusal, method: str) -> GatewayError:

@@ -1,6 +1,6 @@
 """One route as it runs: made once when settings are read, so that a request makes nothing anew."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from random import Random
 
 from loadpath.gateway.exchange import AnswerHead, Exchange, Filter, Reply
@@ -13,7 +13,7 @@ from loadpath.gateway.serving.services import Service
 from loadpath.gateway.settings.routes import Respond, Route
 from loadpath.http import RequestHead
 
-Answerer = Callable[[Exchange], Reply]
+Answerer = Callable[[Exchange], Reply | Awaitable[Reply]]
 """Answers a request itself: files, a fixed answer."""
 
 

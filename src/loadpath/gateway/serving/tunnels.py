@@ -68,6 +68,7 @@ class _Side(asyncio.Protocol):
     def __init__(self, tunnel: Tunnel, transport: asyncio.Transport) -> None:
         self.transport = transport
         self.peer: _Side = self
+        self.has_ended = False
         self.is_lost = False
         self._tunnel = tunnel
 
@@ -89,10 +90,15 @@ class _Side(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Pass on that no more comes; the other way stays open where it can."""
         peer = self.peer.transport
-        if peer.can_write_eof() and not peer.is_closing():
-            peer.write_eof()
-            return True
-        return False
+        self.has_ended = True
+        if self.peer.has_ended or peer.is_closing() or not self._half_closes():
+            return False
+        peer.write_eof()
+        return True
+
+    def _half_closes(self) -> bool:
+        """Return whether one way can end before the other; over TLS it cannot."""
+        return self.transport.can_write_eof() and self.peer.transport.can_write_eof()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End."""

@@ -1,4 +1,4 @@
-"""Run the timeline system on given servers: API processes and fan-out writers, watched.
+"""Run the timeline system on given servers: API processes, fan-out writers, a gateway, watched.
 
 A process that ends is started again after a growing pause; one that keeps ending ends the service
 with its last words. Children die with this process, however it ends.
@@ -7,6 +7,7 @@ with its last words. Children die with this process, however it ends.
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,16 +20,21 @@ import msgspec
 from loadpath.core.backoff import Backoff
 from loadpath.core.errors import LoadpathError
 from loadpath.local.cancellation import finish, together
+from loadpath.local.ports import free_ports
 from loadpath.local.probes import http_ready
 from loadpath.local.process import Child, Plan
 from loadpath.local.server import Server
 from loadpath.systems.timeline.fanout.log import position
 from loadpath.systems.timeline.fanout.rings import RingStats, TimelineReader
+from loadpath.systems.timeline.front import front_settings
 from loadpath.systems.timeline.keeping import Keeper, Process
 from loadpath.systems.timeline.record.migrate import migrate, shipped
 from loadpath.systems.timeline.settings import TimelineSettings
 
 CONFIG: Final = "timeline.toml"
+FRONT: Final = "gateway.toml"
+FRONT_STOP: Final = 15.0
+"""How long the gateway may take to end (s): it lets requests under way finish."""
 API_START: Final = 30.0
 WRITER_START: Final = 600.0  # it reads the whole graph
 MOST_APIS: Final = 64
@@ -45,7 +51,8 @@ class TimelineService:
     Args:
         settings: Of the whole system; PostgreSQL must be there, the rings' folder is made.
         folder: Where the settings file and the processes' logs go.
-        apis: How many HTTP processes share the port.
+        apis: How many HTTP processes there are; they share the port.
+        behind: Whether a gateway has the port, and each HTTP process one of its own behind it.
         record: The PostgreSQL, where it is ours: running, and stopped by whoever started it. It is
             watched too.
         backoff: Pauses before a process is started again.
@@ -55,6 +62,8 @@ class TimelineService:
         settings: Of the whole system.
         config: The settings as the file that every process reads.
         apis: The HTTP processes.
+        gateway: What stands before them, None where nothing does.
+        admin: Port of the gateway's admin API, None without one.
         writers: The fan-out writers, by shard.
         record: The PostgreSQL that is watched, None where it is not ours.
     """
@@ -65,6 +74,7 @@ class TimelineService:
         *,
         folder: Path,
         apis: int = 1,
+        behind: bool = False,
         record: Server | None = None,
         backoff: Backoff | None = None,
         attempts: int = 5,
@@ -74,7 +84,11 @@ class TimelineService:
             raise ValueError(f"attempts must be at least 1, not {attempts}")
         self.settings = settings
         self.config = folder / CONFIG
+        self._ports, self.admin = [settings.api.port] * apis, None
+        if behind:
+            self.admin, *self._ports = free_ports(apis + 1)
         self.apis = [self._api(folder, number) for number in range(apis)]
+        self.gateway = self._front(folder) if behind else None
         self.writers = [self._writer(folder, shard) for shard in range(settings.shards)]
         self.record = record
         self._attempts = attempts
@@ -92,8 +106,9 @@ class TimelineService:
 
     @property
     def children(self) -> list[Child]:
-        """Every process of the system, the writers first."""
-        return [*self.writers, *self.apis]
+        """Every process of the system, the writers first, the gateway last."""
+        front = [] if self.gateway is None else [self.gateway]
+        return [*self.writers, *self.apis, *front]
 
     async def __aenter__(self) -> Self:
         self._owner = asyncio.current_task()
@@ -168,12 +183,36 @@ class TimelineService:
 
     def _write_config(self) -> None:
         self.config.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self.config, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(as_toml(self.settings))
+        _write(self.config, as_toml(self.settings))
+        if self.admin is None:
+            return
+        for number, port in enumerate(self._ports):
+            api = msgspec.structs.replace(self.settings.api, port=port)
+            _write(
+                self._config_of(number), as_toml(msgspec.structs.replace(self.settings, api=api))
+            )
+        front = front_settings(self.settings.api, self._ports, admin=self.admin)
+        _write(self.config.with_name(FRONT), front)
+
+    def _config_of(self, number: int) -> Path:
+        if self.admin is None:
+            return self.config
+        return self.config.with_name(f"timeline-{number}.toml")
 
     def _api(self, folder: Path, number: int) -> Child:
-        plan = self._plan(folder, f"api-{number}", ["api", self.config], API_START)
+        plan = self._plan(folder, f"api-{number}", ["api", self._config_of(number)], API_START)
+        host, port = self.settings.api.host, self._ports[number]
+        return Child(plan, ready=http_ready(f"http://{host}:{port}/health"))
+
+    def _front(self, folder: Path) -> Child:
+        plan = Plan(
+            name="gateway",
+            command=[sys.executable, "-m", "loadpath.gateway", self.config.with_name(FRONT)],
+            log=folder / "gateway.log",
+            owner_folder=folder,
+            stop_signals=((signal.SIGTERM, FRONT_STOP),),
+            start_timeout=API_START,
+        )
         return Child(plan, ready=http_ready(f"{self.url}/health"))
 
     def _writer(self, folder: Path, shard: int) -> Child:
@@ -206,7 +245,9 @@ class TimelineService:
         if self.record is not None:
             self._watch(self.record)
         await migrate_record(self.settings.postgres)
-        await together(*(child.start() for child in self.children))
+        await together(*(child.start() for child in (*self.writers, *self.apis)))
+        if self.gateway is not None:
+            await self.gateway.start()
         for child in self.children:
             self._watch(child)
 
@@ -271,6 +312,13 @@ async def migrate_record(dsn: str) -> None:
         await migrate(connection, migrations)
     finally:
         connection.terminate()
+
+
+def _write(file: Path, text: str) -> None:
+    """Write a file that nobody else may read: it holds the record's address."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as opened:
+        opened.write(text)
 
 
 def as_toml(settings: TimelineSettings) -> str:

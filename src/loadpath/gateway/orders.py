@@ -24,10 +24,11 @@ class Message(msgspec.Struct, frozen=True, tag=True):
 
 
 class Serve(Message, frozen=True):
-    """Tell a worker its number and what to serve, first of all."""
+    """Tell a worker its number, what to serve and which endpoints are drained, first of all."""
 
     worker: int
     settings: GatewaySettings
+    drained: list[tuple[str, str]]
 
 
 class Prepare(Message, frozen=True):
@@ -38,9 +39,10 @@ class Prepare(Message, frozen=True):
 
 
 class Commit(Message, frozen=True):
-    """Ask for what was made ready to be served."""
+    """Ask for what was made ready to be served; endpoints that are drained stay so."""
 
     number: int
+    drained: list[tuple[str, str]]
 
 
 class Discard(Message, frozen=True):

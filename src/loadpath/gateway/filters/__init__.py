@@ -1,0 +1,1 @@
+"""What takes part in the requests of a route: who may, how often, what becomes of answers."""
