@@ -71,7 +71,24 @@ GROUPS: Final = {
             "warm": "Fill a cache from a file.",
         },
     ),
+    "export": (
+        "Write gateway.toml as the file of another gateway.",
+        {
+            "nginx": "Write an nginx.conf.",
+            "haproxy": "Write an haproxy.cfg.",
+            "envoy": "Write the bootstrap of an Envoy.",
+            "kubernetes": "Write Services and a Gateway with its routes.",
+            "aws": "Write an NLB's Service and an ALB's Ingress.",
+        },
+    ),
+    "import": (
+        "Read another gateway's file into gateway.toml.",
+        {"nginx": "Read an nginx.conf, and name what is not understood."},
+    ),
 }
+
+MODULES: Final = {"import": "imports"}
+"""Modules of groups whose names are words of Python."""
 
 
 class UsageError(LoadpathError, ValueError):
@@ -167,7 +184,8 @@ def make_app() -> "App":
     for group, (about, names) in GROUPS.items():
         commands = App(name=group, help=about)
         for name, does in names.items():
-            commands.command(f"loadpath.cli.{group}:{name}", name=name, help=does)
+            module = MODULES.get(group, group)
+            commands.command(f"loadpath.cli.{module}:{name}", name=name, help=does)
         app.command(commands)
     for name, about in (
         ("guide", "Say where each chapter of the guide lives."),

@@ -47,6 +47,9 @@ LoadpathError
 ├── cli.entry.StoppedError
 ├── cli.entry.UsageError (ValueError)
 ├── core.settings.SettingsError (ValueError)
+├── export.errors.ExtraMissingError (ImportError)
+├── export.errors.NotExpressibleError (ValueError)
+├── export.reading.tokens.NginxSyntaxError (ValueError)
 ├── gateway.admin.site.NoSuchEndpointError (LookupError)
 ├── gateway.errors.CertificateError (ValueError)
 ├── gateway.errors.PortTakenError (OSError)

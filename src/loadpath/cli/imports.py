@@ -1,0 +1,51 @@
+"""`loadpath import`: another gateway's file as gateway.toml."""
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from loadpath.cli.output import print_json
+from loadpath.core.settings import SettingsError
+from loadpath.export import Imported, from_nginx
+from loadpath.export.toml import to_toml
+from loadpath.gateway.reading import problems
+
+INCOMPLETE = 1
+
+
+def nginx(file: Path, /, *, out: str = "-", json: bool = False) -> int:
+    """Read an nginx.conf and write gateway.toml; name on standard error what was not understood.
+
+    Exits with 0 when everything was understood, with 1 when something was left out, is a mistake
+    or differs, and with 2 when it is no nginx file.
+
+    Args:
+        file: The file.
+        out: File to write, `-` for standard output.
+        json: Print settings and notes as one JSON document instead.
+    """
+    imported = from_nginx(_read(file), file=str(file))
+    text = to_toml(imported.settings)
+    notes = [*map(str, imported.notes), *_contradictions(file, imported)]
+    if json:
+        print_json({"toml": text, "notes": [asdict(each) for each in imported.notes]})
+    else:
+        sys.stderr.writelines(f"{each}\n" for each in notes)
+    if out != "-":
+        Path(out).write_text(text, encoding="utf-8")
+    elif not json:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    return INCOMPLETE if notes else 0
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise SettingsError(file, "not UTF-8: save it as UTF-8") from error
+
+
+def _contradictions(file: Path, imported: Imported) -> list[str]:
+    """Return what must be mended by hand before the gateway takes the settings."""
+    return [f"{file}: {each.path}: {each.what}" for each in problems(imported.settings)]

@@ -1,0 +1,216 @@
+"""An nginx file as the settings of a gateway: the useful subset, and a note for all the rest.
+
+Guide: chapter 3, "Nginx 로드 밸런싱 설정"; its file is read with its mistakes named.
+
+Source: nginx's reference of directives.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from loadpath.export.reading.filters import read_zones
+from loadpath.export.reading.locations import Locations
+from loadpath.export.reading.notes import Note, Notes
+from loadpath.export.reading.scope import Scope
+from loadpath.export.reading.servers import merged, read_hosts, read_listeners
+from loadpath.export.reading.services import Services
+from loadpath.export.reading.tree import Directive, parse
+from loadpath.export.reading.upstreams import read_upstream
+from loadpath.export.reading.values import plain, seconds, size
+from loadpath.gateway.settings.gateway import GatewaySettings
+from loadpath.gateway.settings.listening import ClientLimits, ClientTimeouts, Listener, Log
+from loadpath.gateway.settings.routes import Route
+
+_TIMEOUTS: Final = {
+    "client_header_timeout": "head",
+    "client_body_timeout": "body",
+    "keepalive_timeout": "idle",
+    "send_timeout": "write",
+}
+_HARMLESS: Final = frozenset(
+    {
+        "default_type",
+        "error_log",
+        "map_hash_bucket_size",
+        "pid",
+        "proxy_buffering",
+        "proxy_http_version",
+        "proxy_request_buffering",
+        "recursive_error_pages",
+        "sendfile",
+        "server_names_hash_bucket_size",
+        "server_tokens",
+        "tcp_nodelay",
+        "tcp_nopush",
+        "types",
+        "underscores_in_headers",
+        "user",
+        "variables_hash_bucket_size",
+        "variables_hash_max_size",
+    }
+)
+"""What the gateway has no need of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imported:
+    """Hold what was read.
+
+    Attributes:
+        settings: The settings.
+        notes: What was not understood, is a mistake, or differs; in the order of the lines.
+    """
+
+    settings: GatewaySettings
+    notes: tuple[Note, ...]
+
+
+def from_nginx(text: str, *, file: str = "nginx.conf") -> Imported:
+    """Return an nginx file as the settings of a gateway.
+
+    Args:
+        text: What stands in the file; also a part of one, with `server` and `upstream` alone.
+        file: What it is called in notes.
+
+    Raises:
+        NginxSyntaxError: nginx itself would not read it.
+    """
+    root = parse(text, file)
+    notes = Notes(file)
+    http = root.first("http") or root
+    http.take()
+    fields = _process(root) | _told(http)
+    fields["limits"] = _limits(http, _connections(root))
+    fields["timeouts"] = _timeouts(root, http, notes)
+    fields |= _served(http, notes)
+    notes.left(root)
+    found = sorted(dict.fromkeys(notes.found), key=lambda each: each.line)
+    return Imported(settings=GatewaySettings(**fields), notes=tuple(found))
+
+
+def _process(root: Directive) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    workers = root.first("worker_processes")
+    if workers is not None and workers.args[0].isdecimal():
+        fields["workers"] = min(max(int(workers.take()[0]), 1), 64)
+    elif workers is not None:
+        workers.take()  # auto: one for each core is the caller's to say
+    return fields
+
+
+def _connections(root: Directive) -> dict[str, int]:
+    """Return how many clients a worker has: nginx counts connections to upstreams too."""
+    events = root.first("events")
+    if events is None:
+        return {}
+    events.take()
+    found = events.first("worker_connections")
+    return {} if found is None else {"connections": max(int(found.take()[0]) // 2, 1)}
+
+
+def _limits(http: Directive, limits: dict[str, int]) -> ClientLimits:
+    largest = size(Scope((http,)).word("client_max_body_size") or "1m")
+    limits["body"] = largest or ClientLimits().body
+    buffers = http.first("large_client_header_buffers")
+    if buffers is not None:
+        count, each = buffers.take()
+        limits["request_line"] = size(each) or ClientLimits().request_line
+        limits["head"] = int(count) * limits["request_line"]
+    return ClientLimits(**limits)
+
+
+def _timeouts(root: Directive, http: Directive, notes: Notes) -> ClientTimeouts:
+    waits: dict[str, float] = {}
+    found = {field: http.first(directive) for directive, field in _TIMEOUTS.items()}
+    found["drain"] = root.first("worker_shutdown_timeout")
+    found["tunnel"] = _tunnel(http)
+    for field, directive in found.items():
+        wait = seconds(directive.take()[0]) if directive is not None else None
+        if wait:
+            waits[field] = wait
+        elif directive is not None:
+            notes.add(directive, "not understood", "it is no time above 0")
+    return ClientTimeouts(**waits)
+
+
+def _tunnel(http: Directive) -> Directive | None:
+    """Return how long a tunnel that we wrote may be silent."""
+    for server in http.all("server"):
+        for each in server.all("location"):
+            if each.args[-1].endswith("/tunnel"):
+                return each.first("proxy_read_timeout")
+    return None
+
+
+def _told(http: Directive) -> dict[str, Any]:
+    """Return what stands for the whole of `http`: whom to believe, and the access log."""
+    fields: dict[str, Any] = {}
+    trusted = [each.take()[0] for each in http.all("set_real_ip_from")]
+    if trusted:
+        fields["trusted_proxies"] = tuple(trusted)
+        for name in ("real_ip_header", "real_ip_recursive"):
+            Scope((http,)).word(name)
+    log = http.first("access_log")
+    if log is not None:
+        where = plain(log.take()[0]) or "-"
+        fields["log"] = Log(access={"off": "", "/dev/stdout": "-"}.get(where, where))
+    for each in http.all("log_format"):
+        each.take()
+    for each in http.block or ():
+        ours = any(word.startswith("$loadpath_") for word in each.args)
+        if each.name in _HARMLESS or (each.name in ("geo", "map") and ours):
+            _take_all(each)
+    return fields
+
+
+def _served(http: Directive, notes: Notes) -> dict[str, Any]:
+    zones = read_zones(http, notes)
+    blocks = {each.args[0]: read_upstream(each, notes) for each in http.all("upstream")}
+    services = Services(blocks, notes)
+    routes: list[Route] = []
+    listeners: list[Listener] = []
+    servers = http.all("server")
+    for server in servers:
+        server.take()
+        hosts = read_hosts(server, notes)
+        listeners += read_listeners(server, hosts, notes)
+        for each in server.block or ():
+            if each.name in _HARMLESS or each.args[:1] == ("$loadpath_route",):
+                _take_all(each)
+        _is_default(server, hosts, servers, notes)
+        scope = Scope((server, http))
+        routes += Locations(hosts, services, zones, notes).read(server, scope)
+    fields: dict[str, Any] = {"upstreams": services.settings(), "routes": _named(routes)}
+    if listeners:
+        fields["listeners"] = merged(listeners)
+    return fields
+
+
+def _is_default(
+    server: Directive, hosts: tuple[str, ...], servers: Sequence[Directive], notes: Notes
+) -> None:
+    """Note that nginx's first server also takes requests for hosts that no server names."""
+    if hosts and server is servers[0]:
+        name = server.first("server_name")
+        assert name is not None
+        notes.add(name, "differs", "nginx serves other hosts here too; the gateway says 404")
+
+
+def _named(routes: Sequence[Route]) -> tuple[Route, ...]:
+    """Return routes whose names are unique."""
+    taken: dict[str, int] = {}
+    named = []
+    for each in routes:
+        count = taken[each.name] = taken.get(each.name, 0) + 1
+        fields = {name: getattr(each, name) for name in each.__struct_fields__}
+        named.append(
+            Route(**fields | {"name": each.name if count == 1 else f"{each.name}.{count}"})
+        )
+    return tuple(named)
+
+
+def _take_all(directive: Directive) -> None:
+    directive.take()
+    for each in directive.block or ():
+        _take_all(each)
