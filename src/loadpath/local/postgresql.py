@@ -91,6 +91,7 @@ class Postgres(Server):
         super().__init__(name, folder, options.program, port=port)
         self._options = options
         self._primary = primary
+        self._upstream: str | None = None
         self._password = ""
         self._identity: Identity | None = None
 
@@ -106,6 +107,14 @@ class Postgres(Server):
             f"postgresql://postgres:{self._password}@{LOOPBACK}:{self.port}/postgres"
             "?sslmode=disable"
         )
+
+    def follow(self, conninfo: str) -> None:
+        """Start as a replica from the next start on, whatever the server was before.
+
+        Args:
+            conninfo: libpq connection string of whom it follows; empty: of nobody, for now.
+        """
+        self._upstream = conninfo
 
     async def create(self) -> None:
         """Make the data folder unless it is there: whole or not at all.
@@ -258,20 +267,26 @@ class Postgres(Server):
         fresh.rename(self.data)
         sync_folder(self.folder)
 
+    def _whom_it_follows(self) -> str | None:
+        if self._upstream is not None or self._primary is None:
+            return self._upstream
+        return (
+            f"host={LOOPBACK} port={self._primary.port} user=postgres"
+            f" password={self._password} sslmode=disable"
+        )
+
     def _write_settings(self, port: int) -> None:
         settings = {**ALWAYS, **(RELAXED if self._options.relaxed else {})}
         settings |= {**self._options.settings, "port": port}
         signal_file = self.data / "standby.signal"
-        if self._primary is None:
+        upstream = self._whom_it_follows()
+        if upstream is None:
             signal_file.unlink(missing_ok=True)
         else:
             signal_file.touch()
             settings |= {
                 "cluster_name": self.name.replace("-", "_"),
-                "primary_conninfo": (
-                    f"host={LOOPBACK} port={self._primary.port} user=postgres"
-                    f" password={self._password} sslmode=disable"
-                ),
+                "primary_conninfo": upstream,
             }
         path = self.data / SETTINGS_FILE
         write_synced(path, render(settings))
