@@ -34,7 +34,7 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "hot_standby_feedback": False,
     "wal_receiver_timeout": "2s",
     "wal_sender_timeout": "2s",
-    "wal_receiver_status_interval": "200ms",
+    "wal_receiver_status_interval": "1s",
     "max_prepared_transactions": 64,
 }
 

@@ -7,9 +7,8 @@ import signal
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 
-import psutil
-
 from loadpath.local.cancellation import finish, in_thread
+from loadpath.local.extras import psutil
 from loadpath.local.server import Server
 
 
