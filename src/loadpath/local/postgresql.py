@@ -92,6 +92,7 @@ class Postgres(Server):
         self._options = options
         self._primary = primary
         self._upstream: str | None = None
+        self._copied_from: int | None = None
         self._password = ""
         self._identity: Identity | None = None
 
@@ -134,6 +135,20 @@ class Postgres(Server):
             raise
         await in_thread(self._adopt, fresh)
 
+    async def recopy(self, port: int) -> None:
+        """Stop the server and replace its data by a copy of another one's; start it yourself.
+
+        Args:
+            port: Loopback port behind which the other one is, which has the same password.
+
+        Raises:
+            ServerError: It cannot be copied; the data are gone, so try again.
+        """
+        await self.stop()
+        await in_thread(shutil.rmtree, self.data, ignore_errors=True)
+        self._copied_from = port
+        await self.create()
+
     async def start_on(self, port: int) -> None:
         """Start the created server on this very port and wait until it accepts sessions.
 
@@ -172,12 +187,18 @@ class Postgres(Server):
         }
 
     async def _fill(self, fresh: Path) -> None:
-        if self._primary is None:
+        if not self._is_copy:
             await self._run("initdb", _initdb_arguments(fresh, self._options), place=fresh)
-        else:
-            arguments = _copy_arguments(fresh, self._options)
-            env = self._primary.client_environment
-            await self._run("pg_basebackup", arguments, env, place=fresh)
+            return
+        arguments = _copy_arguments(fresh, self._options)
+        env = (self._primary or self).client_environment
+        if self._copied_from is not None:
+            env["PGPORT"] = str(self._copied_from)
+        await self._run("pg_basebackup", arguments, env, place=fresh)
+
+    @property
+    def _is_copy(self) -> bool:
+        return self._primary is not None or self._copied_from is not None
 
     async def _answers(self) -> bool:
         return await in_thread(_is_ready, self.data / "postmaster.pid", self.pid)
@@ -250,7 +271,7 @@ class Postgres(Server):
         if self._primary is not None:
             return self._primary._password  # noqa: SLF001 - a replica has its primary's
         path = self.folder / PASSWORD_FILE
-        if missing:
+        if missing and self._copied_from is None:
             write_synced(path, secrets.token_urlsafe(24))
         password = path.read_text()
         if not password:
@@ -260,7 +281,7 @@ class Postgres(Server):
     def _adopt(self, fresh: Path) -> None:
         """Give a finished data folder its place; synced, so that a power loss cannot undo it."""
         with (fresh / "postgresql.conf").open("a") as file:
-            if self._primary is None:
+            if not self._is_copy:
                 file.write(f"include_if_exists = '{SETTINGS_FILE}'\n")
             file.flush()
             os.fsync(file.fileno())

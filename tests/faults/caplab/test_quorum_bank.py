@@ -20,6 +20,7 @@ from loadpath.caplab.bank import (
     TransferVoidError,
     UnknownAccountError,
     create_bank,
+    quorum_settings,
 )
 from loadpath.caplab.bank.sessions import Sessions
 from loadpath.caplab.cluster import Cluster, cluster, streaming
@@ -33,7 +34,7 @@ LEADER = Leader(name="n1", epoch=1)
 @pytest.fixture(scope="module")
 async def nodes() -> AsyncIterator[Cluster]:
     """Give three nodes with a bank."""
-    async with cluster(3) as nodes:
+    async with cluster(3, settings=quorum_settings(3)) as nodes:
         async with asyncio.timeout(30):
             await streaming(nodes.nodes["n1"].server, 2)
             await create_bank(nodes, LEADER)

@@ -11,7 +11,7 @@ from loadpath.caplab.bank.errors import (
     TransferVoidError,
     UnknownAccountError,
 )
-from loadpath.caplab.bank.quorum import Leader, QuorumBank, create_bank
+from loadpath.caplab.bank.quorum import Leader, QuorumBank, create_bank, quorum_settings
 from loadpath.caplab.bank.rules import ISSUER, Outcome, Transfer
 
 __all__ = [
@@ -27,4 +27,5 @@ __all__ = [
     "TransferVoidError",
     "UnknownAccountError",
     "create_bank",
+    "quorum_settings",
 ]

@@ -207,8 +207,14 @@ def _raise_for(outcome: str, order: Transfer) -> None:
         raise TransferVoidError(f"transfer {order.key!r} was given up: make up a new key")
 
 
+def quorum_settings(nodes: int) -> dict[str, str]:
+    """Return the settings with which whoever is primary waits for a majority at each commit."""
+    names = ", ".join(f"n{number}" for number in range(1, nodes + 1))
+    return {"synchronous_standby_names": f"ANY {acknowledgements(nodes)} ({names})"}
+
+
 async def create_bank(cluster: Cluster, leader: Leader) -> None:
-    """Make the bank's tables on the first primary, and let its commits wait for a majority.
+    """Make the bank's tables on the first primary.
 
     Raises:
         asyncpg.PostgresError: There is a bank already.
@@ -225,10 +231,5 @@ async def create_bank(cluster: Cluster, leader: Leader) -> None:
             quorum,
         )
         await connection.execute("INSERT INTO accounts (name) VALUES ($1)", ISSUER)
-        standbys = ", ".join(name for name in cluster.names if name != leader.name)
-        await connection.execute(
-            f"ALTER SYSTEM SET synchronous_standby_names = 'ANY {quorum} ({standbys})'"
-        )
-        await connection.execute("SELECT pg_reload_conf()")
     finally:
         await connection.close()
