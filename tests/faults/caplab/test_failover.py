@@ -2,11 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from itertools import count
+from random import Random
+
+import pytest
 
 from loadpath.caplab.bank import (
     ISSUER,
     BankUnavailableError,
+    InsufficientFundsError,
     Leader,
     QuorumBank,
     Transfer,
@@ -17,6 +22,7 @@ from loadpath.caplab.bank import (
 from loadpath.caplab.bank.agent import agents
 from loadpath.caplab.bank.sessions import Sessions
 from loadpath.caplab.cluster import Cluster, cluster, streaming
+from loadpath.caplab.faults import paused
 
 
 @asynccontextmanager
@@ -44,7 +50,7 @@ async def bank_cluster(seed: int) -> AsyncIterator[tuple[Cluster, dict[str, Quor
 
 async def until_available(bank: QuorumBank) -> None:
     """Wait until a bank answers."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await bank.check_availability():  # noqa: ASYNC110 - on servers
             await asyncio.sleep(0.05)
 
@@ -69,3 +75,81 @@ async def test_a_cut_off_primary_is_replaced_and_comes_back() -> None:
         nodes.network.resolve_partition()
         await until_available(banks["n1"])
         assert (await banks["n1"].balances())["a"] == 5
+
+
+@pytest.mark.parametrize(
+    "seed", [7, *(pytest.param(seed, marks=pytest.mark.soak) for seed in range(100, 150))]
+)
+async def test_nothing_acknowledged_is_lost_through_failovers(seed: int) -> None:
+    """Cuts, kills and pauses of any node: what was acknowledged is there, doubt is settled."""
+    random = Random(seed)
+    async with bank_cluster(seed) as (nodes, banks):
+        await until_available(banks["n1"])
+        for name in ACCOUNTS:
+            await banks["n1"].open_account(name)
+            await banks["n1"].transfer(
+                Transfer(key=f"fund-{name}", source=ISSUER, target=name, amount=99)
+            )
+        heard = Heard()
+        workers = [
+            asyncio.create_task(heard.work(bank, Random(seed), name))
+            for name, bank in banks.items()
+        ]
+        await harm(nodes, random)
+        for worker in workers:
+            worker.cancel()
+        await asyncio.wait(workers)
+        for bank in banks.values():
+            await until_available(bank)
+        balances = await banks["n1"].balances()
+        outcomes = {key: await banks["n1"].resolve(key) for key in heard.all}
+    assert {outcomes[key] for key in heard.acknowledged} <= {"done"}
+    assert {outcomes[key] for key in heard.refused} <= {"void"}
+    assert heard.acknowledged
+    assert sum(balances.values()) == 0
+    assert all(held >= 0 for name, held in balances.items() if name != ISSUER)
+
+
+ACCOUNTS = ("a", "b", "c")
+
+
+class Heard:
+    """What clients heard of their transfers."""
+
+    def __init__(self) -> None:
+        self.acknowledged: set[str] = set()
+        self.refused: set[str] = set()
+        self.doubtful: set[str] = set()
+
+    @property
+    def all(self) -> set[str]:
+        """Every key."""
+        return self.acknowledged | self.refused | self.doubtful
+
+    async def work(self, bank: QuorumBank, random: Random, name: str) -> None:
+        """Transfer until cancelled, the last one may be in doubt."""
+        for number in count():
+            key = f"{name}-{number}"
+            source, target = random.sample(ACCOUNTS, 2)
+            self.doubtful.add(key)
+            with suppress(TransferInDoubtError, InsufficientFundsError):
+                try:
+                    await bank.transfer(
+                        Transfer(key=key, source=source, target=target, amount=random.randint(1, 9))
+                    )
+                    self.acknowledged.add(key)
+                except BankUnavailableError:
+                    self.refused.add(key)
+            await asyncio.sleep(0.02)
+
+
+async def harm(nodes: Cluster, random: Random) -> None:
+    """Do three kinds of harm, each to a random node."""
+    nodes.network.cut_target("one")
+    await asyncio.sleep(4)
+    nodes.network.resolve_partition()
+    await asyncio.sleep(2)
+    await nodes.nodes[random.choice(nodes.names)].server.kill()
+    await asyncio.sleep(3)
+    async with paused(nodes.nodes[random.choice(nodes.names)].server):
+        await asyncio.sleep(2)

@@ -41,6 +41,7 @@ from loadpath.local.synced import write_synced
 AGENT: Final = "agent"
 HEARTBEAT: Final = 0.2
 FENCE_PATIENCE: Final = 6.0
+LOOK_EVERY: Final = 1.0
 REBUILD_AFTER: Final = 4.0
 TROUBLE: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ServerError)
 _log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ class Agent:
         self._ready = False
         self._followed = False
         self._pointed: tuple[int, str] | None = None
-        self._pointed_at = 0.0
+        self._pointed_at = self._looked_at = 0.0
 
     def leader(self) -> Leader | None:
         """Return whom this node takes for the primary, None for nobody."""
@@ -130,10 +131,23 @@ class Agent:
         """Make the own server what the promise says."""
         async with self._changing:
             promise = self._promise
-            if promise.leader == self._node:
+            if promise.leader == self._node and self._ready:
+                await self._check_own(promise.epoch)
+            elif promise.leader == self._node:
                 await self._take_over(promise.epoch)
             elif promise.leader is not None:
                 await self._follow(promise.epoch, promise.leader)
+
+    async def _check_own(self, epoch: int) -> None:
+        """Give the lead up when the own server no longer is a primary that answers."""
+        try:
+            primary = await self._database.is_primary()
+        except (*TROUBLE, TimeoutError):
+            primary = False
+        if not primary and self._promise.epoch == epoch:
+            self._heard = self._time()
+            self._ready = False
+            await self._keep(Promise(epoch=epoch))
 
     async def _keep(self, promise: Promise) -> None:
         """Write a promise down, then go by it."""
@@ -233,12 +247,19 @@ class Agent:
         if (epoch, leader) != self._pointed:
             await self._database.stand_by(self._cluster.conninfo(self._node, leader))
             self._pointed, self._pointed_at = (epoch, leader), self._time()
-        if not self._promise.whole or (
-            self._ready
-            and self._time() - self._pointed_at > REBUILD_AFTER
-            and not await self._database.streams()
-        ):
+        if await self._database.revived():
+            self._pointed_at = self._time()
+        if not self._promise.whole or await self._is_astray():
             await self._rebuild(epoch, leader)
+
+    async def _is_astray(self) -> bool:
+        """Return whether a leader that takes writes has not been followed for too long."""
+        if not self._ready or self._time() - self._looked_at < LOOK_EVERY:
+            return False
+        self._looked_at = self._time()
+        if await self._database.streams():
+            self._pointed_at = self._time()
+        return self._time() - self._pointed_at > REBUILD_AFTER
 
     async def _rebuild(self, epoch: int, leader: str) -> None:
         """Copy the leader's data; until they are whole this node grants nothing."""
@@ -278,21 +299,29 @@ def encoded(promise: Promise) -> str:
     return msgspec.json.encode(promise).decode()
 
 
+def _remembered(state: Path) -> Promise | None:
+    """Return what an agent promised before it ended, None for a new one."""
+    try:
+        return msgspec.json.decode(state.read_bytes(), type=Promise)
+    except FileNotFoundError:
+        return None
+
+
 @asynccontextmanager
 async def agents(cluster: Cluster, *, seed: int = 0) -> AsyncIterator[dict[str, Agent]]:
-    """Run an agent beside each node until the end of the block; the first node leads epoch 1."""
+    """Run an agent beside each node until the end of the block.
+
+    The first node leads epoch 1; an agent that was there before goes by what it promised then.
+    """
     first = cluster.names[0]
+    # From now on a server that starts again is a standby until its agent says otherwise.
+    cluster.nodes[first].server.follow("")
     async with AsyncExitStack() as stack:
-        made = {
-            name: Agent(
-                cluster,
-                name,
-                Promise(epoch=1, leader=first),
-                state=cluster.nodes[name].server.folder / "agent.json",
-                seed=seed,
-            )
-            for name in cluster.names
-        }
+        made: dict[str, Agent] = {}
+        for name in cluster.names:
+            state = cluster.nodes[name].server.folder / "agent.json"
+            promise = await in_thread(_remembered, state) or Promise(epoch=1, leader=first)
+            made[name] = Agent(cluster, name, promise, state=state, seed=seed)
         for name, agent in made.items():
             port = await stack.enter_async_context(_listening(agent.answer))
             for source in cluster.names:

@@ -9,7 +9,7 @@ from loadpath.caplab.bank.election import Position
 from loadpath.caplab.cluster import REPLICATION, Cluster
 from loadpath.caplab.extras import asyncpg
 
-PATIENCE: Final = 5.0
+PATIENCE: Final = 3.0
 LOOK_EVERY: Final = 0.02
 # Nothing comes from anywhere, and all that was there has been replayed.
 REPLAYED: Final = """
@@ -72,12 +72,26 @@ class Database:
             if following < followers:
                 return False
             if await connection.fetchval("SELECT pg_is_in_recovery()"):
-                await connection.fetchval("SELECT pg_promote(true, 5)")
+                await connection.fetchval("SELECT pg_promote(true, 2)")
             # The first record of the epoch: a majority has it before anything else is written.
             await connection.execute(
                 "UPDATE bank_epoch SET epoch = $1, leader = $2", epoch, self._node
             )
             return True
+
+    async def revived(self) -> bool:
+        """Start the server if it does not run, and return whether it had to be."""
+        if self._server.running:
+            return False
+        await self._server.start()
+        return True
+
+    async def is_primary(self) -> bool:
+        """Return whether the server runs and takes writes."""
+        if not self._server.running:
+            return False
+        async with self._session() as connection:
+            return not await connection.fetchval("SELECT pg_is_in_recovery()")
 
     async def streams(self) -> bool:
         """Return whether the server receives from whom it follows."""
