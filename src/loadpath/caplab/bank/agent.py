@@ -43,7 +43,13 @@ HEARTBEAT: Final = 0.2
 FENCE_PATIENCE: Final = 6.0
 LOOK_EVERY: Final = 1.0
 REBUILD_AFTER: Final = 4.0
-TROUBLE: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ServerError)
+TROUBLE: Final = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    ServerError,
+)
 _log = logging.getLogger(__name__)
 
 
@@ -244,12 +250,14 @@ class Agent:
 
     async def _follow(self, epoch: int, leader: str) -> None:
         """Let the server follow the leader; one whose data took another way copies them again."""
+        if not self._promise.whole:  # a copy was cut short: there may be nothing to start
+            await self._rebuild(epoch, leader)
         if (epoch, leader) != self._pointed:
             await self._database.stand_by(self._cluster.conninfo(self._node, leader))
             self._pointed, self._pointed_at = (epoch, leader), self._time()
         if await self._database.revived():
             self._pointed_at = self._time()
-        if not self._promise.whole or await self._is_astray():
+        if await self._is_astray():
             await self._rebuild(epoch, leader)
 
     async def _is_astray(self) -> bool:
@@ -339,6 +347,8 @@ async def _running(agent: Agent) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.wait([task])
+        if not task.cancelled():
+            task.result()
 
 
 @asynccontextmanager
