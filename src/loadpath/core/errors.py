@@ -2,6 +2,7 @@
 
 LoadpathError
 ├── InDoubtError
+│   ├── caplab.bank.errors.TransferInDoubtError (ConnectionError)
 │   ├── http.errors.ResponseInvalidError (ValueError)
 │   ├── http.errors.ResponseLostError (ConnectionError)
 │   ├── http.errors.ResponseTimeoutError (TimeoutError)
@@ -14,6 +15,7 @@ LoadpathError
 │   ├── balance.balancer.NoEndpointError (ConnectionError)
 │   ├── cache.errors.NotOpenError (RuntimeError)
 │   ├── cache.errors.TooManyWritesError (RuntimeError)
+│   ├── caplab.bank.errors.BankUnavailableError (ConnectionError)
 │   ├── core.ids.ClockWentBack (RuntimeError)
 │   ├── gateway.filters.errors.KeysUnknownError (ConnectionError)
 │   ├── http.errors.ConnectError (ConnectionError)
@@ -44,6 +46,11 @@ LoadpathError
 ├── cache.errors.NotTrackingError (ValueError)
 ├── cache.errors.UndecodableError (ValueError)
 ├── cache.remote.L2DownError (ConnectionError)
+├── caplab.bank.errors.InsufficientFundsError (ValueError)
+├── caplab.bank.errors.KeyReusedError (ValueError)
+├── caplab.bank.errors.TransferVoidError (RuntimeError)
+├── caplab.bank.errors.UnknownAccountError (LookupError)
+├── caplab.extras.ExtraMissingError (ImportError)
 ├── cli.entry.StoppedError
 ├── cli.entry.UsageError (ValueError)
 ├── core.settings.SettingsError (ValueError)

@@ -91,6 +91,8 @@ class Postgres(Server):
         super().__init__(name, folder, options.program, port=port)
         self._options = options
         self._primary = primary
+        self._upstream: str | None = None
+        self._copied_from: int | None = None
         self._password = ""
         self._identity: Identity | None = None
 
@@ -106,6 +108,14 @@ class Postgres(Server):
             f"postgresql://postgres:{self._password}@{LOOPBACK}:{self.port}/postgres"
             "?sslmode=disable"
         )
+
+    def follow(self, conninfo: str) -> None:
+        """Start as a replica from the next start on, whatever the server was before.
+
+        Args:
+            conninfo: libpq connection string of whom it follows; empty: of nobody, for now.
+        """
+        self._upstream = conninfo
 
     async def create(self) -> None:
         """Make the data folder unless it is there: whole or not at all.
@@ -124,6 +134,20 @@ class Postgres(Server):
             await finish(in_thread(stop_strays, self.folder))
             raise
         await in_thread(self._adopt, fresh)
+
+    async def recopy(self, port: int) -> None:
+        """Stop the server and replace its data by a copy of another one's; start it yourself.
+
+        Args:
+            port: Loopback port behind which the other one is, which has the same password.
+
+        Raises:
+            ServerError: It cannot be copied; the data are gone, so try again.
+        """
+        await self.stop()
+        await in_thread(shutil.rmtree, self.data, ignore_errors=True)
+        self._copied_from = port
+        await self.create()
 
     async def start_on(self, port: int) -> None:
         """Start the created server on this very port and wait until it accepts sessions.
@@ -163,12 +187,18 @@ class Postgres(Server):
         }
 
     async def _fill(self, fresh: Path) -> None:
-        if self._primary is None:
+        if not self._is_copy:
             await self._run("initdb", _initdb_arguments(fresh, self._options), place=fresh)
-        else:
-            arguments = _copy_arguments(fresh, self._options)
-            env = self._primary.client_environment
-            await self._run("pg_basebackup", arguments, env, place=fresh)
+            return
+        arguments = _copy_arguments(fresh, self._options)
+        env = (self._primary or self).client_environment
+        if self._copied_from is not None:
+            env["PGPORT"] = str(self._copied_from)
+        await self._run("pg_basebackup", arguments, env, place=fresh)
+
+    @property
+    def _is_copy(self) -> bool:
+        return self._primary is not None or self._copied_from is not None
 
     async def _answers(self) -> bool:
         return await in_thread(_is_ready, self.data / "postmaster.pid", self.pid)
@@ -241,7 +271,7 @@ class Postgres(Server):
         if self._primary is not None:
             return self._primary._password  # noqa: SLF001 - a replica has its primary's
         path = self.folder / PASSWORD_FILE
-        if missing:
+        if missing and self._copied_from is None:
             write_synced(path, secrets.token_urlsafe(24))
         password = path.read_text()
         if not password:
@@ -251,27 +281,33 @@ class Postgres(Server):
     def _adopt(self, fresh: Path) -> None:
         """Give a finished data folder its place; synced, so that a power loss cannot undo it."""
         with (fresh / "postgresql.conf").open("a") as file:
-            if self._primary is None:
+            if not self._is_copy:
                 file.write(f"include_if_exists = '{SETTINGS_FILE}'\n")
             file.flush()
             os.fsync(file.fileno())
         fresh.rename(self.data)
         sync_folder(self.folder)
 
+    def _whom_it_follows(self) -> str | None:
+        if self._upstream is not None or self._primary is None:
+            return self._upstream
+        return (
+            f"host={LOOPBACK} port={self._primary.port} user=postgres"
+            f" password={self._password} sslmode=disable"
+        )
+
     def _write_settings(self, port: int) -> None:
         settings = {**ALWAYS, **(RELAXED if self._options.relaxed else {})}
         settings |= {**self._options.settings, "port": port}
         signal_file = self.data / "standby.signal"
-        if self._primary is None:
+        upstream = self._whom_it_follows()
+        if upstream is None:
             signal_file.unlink(missing_ok=True)
         else:
             signal_file.touch()
             settings |= {
                 "cluster_name": self.name.replace("-", "_"),
-                "primary_conninfo": (
-                    f"host={LOOPBACK} port={self._primary.port} user=postgres"
-                    f" password={self._password} sslmode=disable"
-                ),
+                "primary_conninfo": upstream,
             }
         path = self.data / SETTINGS_FILE
         write_synced(path, render(settings))
