@@ -150,15 +150,17 @@ def _connections(root: Directive) -> dict[str, int]:
         return {}
     events.take()
     found = events.first("worker_connections")
-    return {} if found is None else {"connections": max(int(found.take()[0]) // 2, 1)}
+    if found is None or not found.args[0].isdecimal():
+        return {}
+    return {"connections": max(int(found.take()[0]) // 2, 1)}
 
 
 def _limits(http: Directive, limits: dict[str, int]) -> ClientLimits:
     largest = size(Scope((http,)).word("client_max_body_size") or "1m")
     limits["body"] = largest or ClientLimits().body
     buffers = http.first("large_client_header_buffers")
-    if buffers is not None:
-        count, each = buffers.take()
+    if buffers is not None and buffers.args[0].isdecimal():
+        count, each = buffers.take()[:2]
         limits["request_line"] = size(each) or ClientLimits().request_line
         limits["head"] = int(count) * limits["request_line"]
     return ClientLimits(**limits)
