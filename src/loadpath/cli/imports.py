@@ -4,11 +4,14 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+import msgspec
+
 from loadpath.cli.output import print_json
 from loadpath.core.settings import SettingsError
 from loadpath.export import Imported, from_nginx
 from loadpath.export.toml import to_toml
 from loadpath.gateway.reading import problems
+from loadpath.gateway.settings.gateway import GatewaySettings
 
 INCOMPLETE = 1
 
@@ -48,4 +51,8 @@ def _read(file: Path) -> str:
 
 def _contradictions(file: Path, imported: Imported) -> list[str]:
     """Return what must be mended by hand before the gateway takes the settings."""
+    try:
+        msgspec.convert(msgspec.to_builtins(imported.settings), GatewaySettings)
+    except msgspec.ValidationError as error:
+        return [f"{file}: out of the gateway's range: {error}"]
     return [f"{file}: {each.path}: {each.what}" for each in problems(imported.settings)]

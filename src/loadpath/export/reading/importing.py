@@ -52,6 +52,38 @@ _HARMLESS: Final = frozenset(
 )
 """What the gateway has no need of."""
 
+_WORDS: Final = {
+    **dict.fromkeys(_TIMEOUTS, 1),
+    "access_log": 1,
+    "add_header": 2,
+    "alias": 1,
+    "allow": 1,
+    "client_max_body_size": 1,
+    "deny": 1,
+    "index": 1,
+    "keepalive": 1,
+    "large_client_header_buffers": 2,
+    "limit_except": 1,
+    "listen": 1,
+    "location": 1,
+    "proxy_hide_header": 1,
+    "proxy_pass": 1,
+    "proxy_set_header": 2,
+    "return": 1,
+    "rewrite": 2,
+    "root": 1,
+    "server_name": 1,
+    "set": 2,
+    "set_real_ip_from": 1,
+    "ssl_certificate": 1,
+    "ssl_certificate_key": 1,
+    "upstream": 1,
+    "worker_connections": 1,
+    "worker_processes": 1,
+    "worker_shutdown_timeout": 1,
+}
+"""How many words a directive must have to say anything."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Imported:
@@ -78,6 +110,7 @@ def from_nginx(text: str, *, file: str = "nginx.conf") -> Imported:
     """
     root = parse(text, file)
     notes = Notes(file)
+    _drop_short(root, notes)
     http = root.first("http") or root
     http.take()
     fields = _process(root) | _told(http)
@@ -87,6 +120,17 @@ def from_nginx(text: str, *, file: str = "nginx.conf") -> Imported:
     notes.left(root)
     found = sorted(dict.fromkeys(notes.found), key=lambda each: each.line)
     return Imported(settings=GatewaySettings(**fields), notes=tuple(found))
+
+
+def _drop_short(block: Directive, notes: Notes) -> None:
+    """Leave out directives that lack their words, so that nobody has to look for each."""
+    for each in list(block.block or ()):
+        if len(each.args) < _WORDS.get(each.name, 0):
+            notes.add(each, "not understood", "words are missing")
+            assert block.block is not None
+            block.block.remove(each)
+        else:
+            _drop_short(each, notes)
 
 
 def _process(root: Directive) -> dict[str, Any]:
@@ -106,15 +150,17 @@ def _connections(root: Directive) -> dict[str, int]:
         return {}
     events.take()
     found = events.first("worker_connections")
-    return {} if found is None else {"connections": max(int(found.take()[0]) // 2, 1)}
+    if found is None or not found.args[0].isdecimal():
+        return {}
+    return {"connections": max(int(found.take()[0]) // 2, 1)}
 
 
 def _limits(http: Directive, limits: dict[str, int]) -> ClientLimits:
     largest = size(Scope((http,)).word("client_max_body_size") or "1m")
     limits["body"] = largest or ClientLimits().body
     buffers = http.first("large_client_header_buffers")
-    if buffers is not None:
-        count, each = buffers.take()
+    if buffers is not None and buffers.args[0].isdecimal():
+        count, each = buffers.take()[:2]
         limits["request_line"] = size(each) or ClientLimits().request_line
         limits["head"] = int(count) * limits["request_line"]
     return ClientLimits(**limits)

@@ -261,3 +261,18 @@ def test_comments_quotes_and_variables_are_cut_as_nginx_cuts_them() -> None:
     """One word each."""
     words = [each.text for each in tokens('a#b \'c d\' "e\\"f" ${x} \\; # no\n;', "f")]
     assert words == ["a#b", "c d", 'e"f', "${x}", "\\;", ";"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("client_max_body_size", "add_header", "alias", "allow", "index", "keepalive", "listen"),
+        *("proxy_pass", "proxy_set_header", "return", "rewrite", "root", "set", "access_log"),
+        *("worker_processes", "ssl_certificate", "proxy_hide_header", "set_real_ip_from"),
+    ],
+)
+def test_a_directive_without_its_words_is_named(name: str) -> None:
+    """Wherever it stands."""
+    text = f"{name};\nserver {{ {name};\nlocation / {{ {name};\nproxy_pass http://b; }} }}"
+    imported = from_nginx(text, file="f")
+    assert {1, 2, 3} <= {each.line for each in imported.notes}
