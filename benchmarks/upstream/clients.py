@@ -19,7 +19,11 @@ from loadpath.http import ConnectionPool, Timeouts
 from loadpath.upstream import Httpx2Transport, HttpxTransport, Upstream
 
 AT_MOST = 32
-KEPT = {"max_connections": 100, "max_keepalive_connections": AT_MOST}
+KEPT: dict[str, Any] = {
+    "max_connections": 100,
+    "max_keepalive_connections": AT_MOST,
+    "keepalive_expiry": 60.0,
+}
 BODY = b'{"id": 42, "name": "a small answer, as services give them", "tags": ["a", "b", "c"]}'
 FIELDS = [
     (b"Server", b"nginx"),
