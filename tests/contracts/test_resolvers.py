@@ -28,6 +28,7 @@ from loadpath.upstream.resolvers.resolver import Stream
 from tests.contracts.dns_server import DnsServer, dns_server
 
 SOON = 0.02
+NEVER = 300.0
 ADDRESSES = ["127.0.0.1:8001", "127.0.0.2:8001", "127.0.0.3:8001"]
 
 
@@ -161,6 +162,15 @@ class PostgresPlace(Place):
         await self.pool.execute("drop table endpoints")
 
 
+class ToldTablePlace(PostgresPlace):
+    """Hold endpoints in a table, and tell of every change."""
+
+    async def put(self, addresses: list[str]) -> None:
+        """Replace the rows, then tell."""
+        await super().put(addresses)
+        await self.pool.execute("notify orders")
+
+
 @pytest.fixture(scope="module")
 async def valkey_server() -> AsyncIterator[Valkey]:
     """Run one Valkey for this file."""
@@ -226,7 +236,17 @@ async def table_place(where: Where) -> AsyncIterator[Place]:
         yield PostgresPlace(pool)
 
 
+@asynccontextmanager
+async def told_table_place(where: Where) -> AsyncIterator[Place]:
+    """Make a place in a table whose changes whoever writes it tells."""
+    async with asyncpg.create_pool(where.postgres.dsn, min_size=1, max_size=3) as pool:
+        place = ToldTablePlace(pool)
+        place.resolver = PostgresResolver(pool, interval=NEVER, channel="orders")
+        yield place
+
+
 PLACES = [file_place, dns_place, srv_place, hash_place, set_place, table_place]
+TOLD = [told_table_place]
 
 
 @pytest.fixture(params=PLACES, ids=[each.__name__.removesuffix("_place") for each in PLACES])
@@ -324,3 +344,69 @@ async def test_leaves_no_task_when_it_is_closed_or_cancelled(place: Place) -> No
         await asyncio.wait([asking])
         await stream.aclose()
     assert asyncio.all_tasks() <= before
+
+
+@pytest.fixture(params=TOLD, ids=[each.__name__.removesuffix("_place") for each in TOLD])
+async def told_place(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    valkey_server: Valkey,
+    postgres_server: Postgres,
+) -> AsyncIterator[Place]:
+    """Give each kind of place whose changes are told."""
+    async with request.param(Where(tmp_path, valkey_server, postgres_server)) as made:
+        yield made
+
+
+async def test_a_notice_is_followed_at_once(told_place: Place) -> None:
+    """Nobody looks for five minutes, and yet every change comes."""
+    await told_place.put(ADDRESSES[:1])
+    async with aclosing(told_place.resolver.watch()) as stream:
+        await next_set(stream, ADDRESSES[:1])
+        await asyncio.sleep(0.2)  # it listens by now
+        for addresses in (ADDRESSES, ADDRESSES[1:], ADDRESSES[:1]):
+            await told_place.put(addresses)
+            await next_set(stream, addresses)
+
+
+async def test_stopping_to_listen_leaves_no_task(told_place: Place) -> None:
+    """Whoever stops, at whatever moment, leaves nothing running and no connection lent."""
+    await told_place.put(ADDRESSES)
+    before = asyncio.all_tasks()
+    for turns in range(0, 90, 5):
+        stream = told_place.resolver.watch()
+        asking = asyncio.ensure_future(anext(stream))
+        for _ in range(turns):
+            await asyncio.sleep(0.0002)
+        asking.cancel()
+        await asyncio.wait([asking])
+        await stream.aclose()
+    assert asyncio.all_tasks() <= before
+
+
+async def test_a_lost_listener_of_postgres_is_made_anew(postgres_server: Postgres) -> None:
+    """Its backend is ended: another one listens, and what was missed is looked up."""
+    listeners = (
+        "select pid from pg_stat_activity where query ilike 'listen%' and pid <> pg_backend_pid()"
+    )
+    async with asyncpg.create_pool(postgres_server.dsn, min_size=1, max_size=3) as pool:
+        place = ToldTablePlace(pool)
+        resolver = PostgresResolver(pool, interval=0.5, channel="orders")
+        await place.put(ADDRESSES)
+        async with aclosing(resolver.watch()) as stream:
+            await next_set(stream, ADDRESSES)
+            ended = 0
+            async with asyncio.timeout(20):
+                while not ended:
+                    await asyncio.sleep(SOON)
+                    ended = await pool.fetchval(
+                        f"select count(pg_terminate_backend(pid)) from ({listeners}) l"
+                    )
+            await place.put(ADDRESSES[1:])
+            await next_set(stream, ADDRESSES[1:])
+            asking = asyncio.ensure_future(anext(stream))
+            async with asyncio.timeout(20):
+                while not await pool.fetch(listeners):  # noqa: ASYNC110 - another process
+                    await asyncio.sleep(SOON)
+            asking.cancel()
+            await asyncio.wait([asking])

@@ -152,6 +152,7 @@ class Balancer:
         if self._detector is not None:
             self._detector.watch([member.track for member in self._members.values()])
         self._ledger.due = -inf
+        self._refresh(self._now())  # a ring or a table is built here, and not in somebody's pick
         return Swap(added=added, removed=tuple(member.endpoint for member in removed))
 
     def pick(

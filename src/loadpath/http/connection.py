@@ -183,8 +183,8 @@ class Connection(asyncio.Protocol):
         self._timeouts = timeouts
         self._total = deadline
         self._sent = self._answered = False
-        self._keep = sending.keep_alive
-        self._may_switch = sending.may_switch
+        self._keep = sending.framing.keep_alive
+        self._may_switch = sending.framing.may_switch
         self._head = head = self._loop.create_future()
         return head
 
@@ -216,18 +216,19 @@ class Connection(asyncio.Protocol):
     ) -> None:
         transport = self._transport
         assert transport is not None
-        left = sending.length
+        framing = sending.framing
+        left = framing.length
         async for piece in body:
             if self._write_paused:
                 await self._until_writable()
             left -= len(piece)
-            if left < 0 and not sending.chunked:
-                raise ValueError(f"the body is longer than its Content-Length, {sending.length}")
-            transport.write(write_chunk(bytes(piece)) if sending.chunked else piece)
-        if sending.chunked:
+            if left < 0 and not framing.chunked:
+                raise ValueError(f"the body is longer than its Content-Length, {framing.length}")
+            transport.write(write_chunk(bytes(piece)) if framing.chunked else piece)
+        if framing.chunked:
             transport.write(LAST_CHUNK)
         elif left:
-            raise ValueError(f"the body is shorter than its Content-Length, {sending.length}")
+            raise ValueError(f"the body is shorter than its Content-Length, {framing.length}")
         self._sent = True
 
     def _sender_ended(self, sender: "asyncio.Task[None]") -> None:

@@ -30,7 +30,7 @@ from loadpath.http.errors import (
 )
 from loadpath.http.limits import LIMITS, Limits
 from loadpath.http.origin import Origin
-from loadpath.http.request import TIMEOUTS, Request, Timeouts, outgoing
+from loadpath.http.request import TIMEOUTS, Request, Timeouts, Writer
 from loadpath.http.response import Response
 
 
@@ -88,12 +88,12 @@ class PoolSnapshot(msgspec.Struct, frozen=True):
 class _Places:
     """Hold the connections of one origin; hears what becomes of each."""
 
-    __slots__ = ("authority", "count", "evicted", "idle", "open", "origin", "pool", "waiters")
+    __slots__ = ("count", "evicted", "idle", "open", "origin", "pool", "waiters", "writer")
 
     def __init__(self, pool: "ConnectionPool", origin: Origin) -> None:
         self.pool = pool
         self.origin = origin
-        self.authority = origin.authority
+        self.writer = Writer(origin.authority)
         self.count = 0
         self.evicted = False
         self.open: set[Connection] = set()
@@ -230,7 +230,8 @@ class ConnectionPool:
             ValueError: The request cannot be sent as it is.
         """
         places = self._places.get(origin)
-        sending = outgoing(request, places.authority if places else origin.authority)
+        writer = places.writer if places else Writer(origin.authority)
+        sending = writer.write(request)
         if timeouts is None:
             timeouts = self.timeouts
         deadline = timeouts.total

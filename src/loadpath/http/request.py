@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 import msgspec
 
 from loadpath.http.fields import SINGLE, Field, tokens_of
-from loadpath.http.writing import write_request_head
+from loadpath.http.writing import write_fields, write_request_line
 
 IDEMPOTENT = frozenset({b"DELETE", b"GET", b"HEAD", b"OPTIONS", b"PUT", b"TRACE"})
 """Methods that may be sent twice.
@@ -81,19 +81,69 @@ class Outgoing(msgspec.Struct, frozen=True):
         method: Its method.
         head: Its head.
         body: Its body.
+        framing: What its fields say about the rest.
+    """
+
+    method: bytes
+    head: bytes
+    body: Body | None
+    framing: "Framing"
+
+
+class Framing(msgspec.Struct, frozen=True):
+    """Hold what the fields of a request become, and what they say.
+
+    Attributes:
+        block: The fields with what was added, and the empty line behind them.
         chunked: Whether the body goes in chunks.
         length: Size of the body where it is announced (bytes).
         keep_alive: Whether the request leaves the connection open.
         may_switch: Whether it asks for another protocol.
     """
 
-    method: bytes
-    head: bytes
-    body: Body | None
+    block: bytes
     chunked: bool
     length: int
     keep_alive: bool
     may_switch: bool
+
+
+class Writer:
+    """Write out requests to one authority.
+
+    Many requests without a body differ from the one before in their target only: their fields are
+    checked and written once.
+
+    Args:
+        authority: What `Host` says unless a request says it.
+    """
+
+    __slots__ = ("_authority", "_fields", "_framing", "_method")
+
+    def __init__(self, authority: bytes) -> None:
+        self._authority = authority
+        self._method = b""
+        self._fields: list[Field] = []
+        self._framing: Framing | None = None
+
+    def write(self, request: Request) -> Outgoing:
+        """Return a request as it goes over the wire; otherwise as `outgoing`."""
+        framing, method = self._framing, request.method
+        if framing is None or request.body is not None:
+            return self._write_all(request)
+        if method != self._method or request.fields != self._fields:
+            return self._write_all(request)
+        return Outgoing(
+            method, write_request_line(method, request.target) + framing.block, None, framing
+        )
+
+    def _write_all(self, request: Request) -> Outgoing:
+        written = outgoing(request, self._authority)
+        if request.body is None:
+            self._method = request.method
+            self._fields = list(request.fields)  # the caller's own list may change
+            self._framing = written.framing
+        return written
 
 
 def outgoing(request: Request, authority: bytes) -> Outgoing:
@@ -106,6 +156,12 @@ def outgoing(request: Request, authority: bytes) -> Outgoing:
     Raises:
         ValueError: A part holds what may not stand there, or its framing contradicts its body.
     """
+    framing = _framing(request, authority)
+    head = write_request_line(request.method, request.target) + framing.block
+    return Outgoing(request.method, head, request.body, framing)
+
+
+def _framing(request: Request, authority: bytes) -> Framing:
     given = {name.lower(): value for name, value in request.fields}
     if len(given) != len(request.fields):
         _check_single(request.fields)
@@ -120,11 +176,10 @@ def outgoing(request: Request, authority: bytes) -> Outgoing:
         chunked = False
     else:
         chunked, length = _streamed(given, added)
-    lines = [*added, *request.fields] if added else request.fields
-    head = write_request_head(request.method, request.target, lines)
+    block = write_fields([*added, *request.fields] if added else request.fields)
     connection = given.get(b"connection", b"keep-alive")
     keep_alive = connection == b"keep-alive" or b"close" not in tokens_of(connection)
-    return Outgoing(request.method, head, body, chunked, length, keep_alive, b"upgrade" in given)
+    return Framing(block, chunked, length, keep_alive, b"upgrade" in given)
 
 
 def _check_single(fields: Sequence[Field]) -> None:

@@ -3,14 +3,13 @@
 import asyncio
 import warnings
 from collections import deque
-from collections.abc import AsyncIterator
 from contextlib import suppress
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from loadpath.http.errors import BodyLostError, BodyTooLargeError
 from loadpath.http.fields import Field
 from loadpath.http.heads import ResponseHead
+from loadpath.http.pieces import Pieces
 
 MOST_READ = 64 * 2**20
 """Largest body that `read` holds in memory unless it is told otherwise (bytes)."""
@@ -36,7 +35,7 @@ class Carrier(Protocol):
         ...
 
 
-class Response:
+class Response(Pieces):
     """Hold one response; an async context manager that leaves no connection half read.
 
     A response that is read to its end gives its connection back by itself. One that is left before
@@ -83,17 +82,6 @@ class Response:
     def get(self, name: bytes) -> bytes | None:
         """Return a field's value, None when it is not there; `name` in lower case."""
         return self.head.index.get(name)
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __del__(self) -> None:
         if self._connection is not None:
@@ -149,15 +137,6 @@ class Response:
         self._held -= len(piece)
         if self._connection is not None:
             self._connection.taken(self._held)
-        return piece
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        piece = await self.read_some()
-        if not piece:
-            raise StopAsyncIteration
         return piece
 
     def close(self) -> None:

@@ -30,9 +30,14 @@ def write_request_head(method: bytes, target: bytes, fields: Iterable[Field]) ->
     Raises:
         ValueError: A part holds what may not stand there.
     """
+    return write_request_line(method, target) + write_fields(fields)
+
+
+def write_request_line(method: bytes, target: bytes) -> bytes:
+    """Return the first line of a request; otherwise as `write_request_head`."""
     if method == b"CONNECT" or not _path.fullmatch(target):
         _check_other_target(method, target)
-    return _written(b"%b %b HTTP/1.1\r\n" % (checked_name(method), target), fields)
+    return b"%b %b HTTP/1.1\r\n" % (checked_name(method), target)
 
 
 def write_response_head(
@@ -52,7 +57,9 @@ def write_response_head(
         raise ValueError(f"status must be 100-999, not {status}")
     if reason is None:
         reason = _REASONS.get(status, b"")
-    return _written(b"HTTP/1.1 %d %b\r\n" % (status, reason), fields)
+    elif not value.fullmatch(reason):
+        raise ValueError(f"the first line holds a control character: {reason[:100]!r}")
+    return b"HTTP/1.1 %d %b\r\n" % (status, reason) + write_fields(fields)
 
 
 def write_chunk(data: bytes) -> bytes:
@@ -73,7 +80,7 @@ def write_last_chunk(trailer: Iterable[Field] = ()) -> bytes:
     for name, _ in fields:
         if name.lower() in FORBIDDEN_TRAILERS:
             raise ValueError(f"a trailer may not hold {name!r}")
-    return _written(b"0\r\n", fields)
+    return b"0\r\n" + write_fields(fields)
 
 
 @lru_cache(maxsize=1024)
@@ -88,21 +95,29 @@ def checked_name(name: bytes) -> bytes:
     return name
 
 
-def _written(line: bytes, fields: Iterable[Field]) -> bytes:
-    """Join a head; as many lines must come out as went in."""
+def write_fields(fields: Iterable[Field]) -> bytes:
+    """Return the fields of a head, with the empty line that ends it; as many lines as fields.
+
+    Raises:
+        ValueError: A field holds what may not stand in one.
+    """
     lines = [b"%b: %b\r\n" % (checked_name(name), each) for name, each in fields]
-    count = len(lines) + 2
-    head = b"%b%b\r\n" % (line, b"".join(lines))
-    if head.count(b"\n") != count or head.count(b"\r") != count or head.translate(None, _ALLOWED):
-        raise _bad_field(line, fields)
-    return head
+    block = b"%b\r\n" % b"".join(lines)
+    count = len(lines) + 1
+    if (
+        block.count(b"\n") != count
+        or block.count(b"\r") != count
+        or block.translate(None, _ALLOWED)
+    ):
+        raise _bad_field(fields)
+    return block
 
 
-def _bad_field(line: bytes, fields: Iterable[Field]) -> ValueError:
-    for name, each in fields:
-        if not value.fullmatch(each):
-            return ValueError(f"the value of {name!r} holds a control character: {each[:100]!r}")
-    return ValueError(f"the first line holds a control character: {line[:100]!r}")
+def _bad_field(fields: Iterable[Field]) -> ValueError:
+    bad = next((each for each in fields if not value.fullmatch(each[1])), None)
+    if bad is None:
+        return ValueError("a field holds a control character")
+    return ValueError(f"the value of {bad[0]!r} holds a control character: {bad[1][:100]!r}")
 
 
 def _check_other_target(method: bytes, target: bytes) -> None:

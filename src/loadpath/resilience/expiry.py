@@ -5,6 +5,8 @@ in time, and that is told about it, as Envoy's outlier detection does on a route
 """
 
 from asyncio import CancelledError
+from collections.abc import Callable
+from contextvars import ContextVar, Token
 
 from loadpath.resilience.deadline import current_at
 
@@ -15,3 +17,28 @@ _TIMER_STEP = 0.001
 def ran_out_of_time(error: BaseException, now: float) -> bool:
     """Return whether `error` is a cancellation at the current deadline (`now` in monotonic s)."""
     return isinstance(error, CancelledError) and current_at() - now < _TIMER_STEP
+
+
+def watch(is_cause: Callable[[], bool]) -> "Token[Callable[[], bool]]":
+    """Let `by_deadline` ask the timeout that begins here; `unwatch` undoes it."""
+    return _is_cause.set(is_cause)
+
+
+def unwatch(token: "Token[Callable[[], bool]]") -> None:
+    """Let `by_deadline` ask whoever it did before."""
+    _is_cause.reset(token)
+
+
+def by_deadline() -> bool:
+    """Return whether the present cancellation is that of the timeout around, and nobody else's.
+
+    It then need not be passed on: the timeout takes back its cancellation on leaving.
+    """
+    return _is_cause.get()()
+
+
+def _never() -> bool:
+    return False
+
+
+_is_cause: ContextVar[Callable[[], bool]] = ContextVar("loadpath_timeout", default=_never)

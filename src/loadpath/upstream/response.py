@@ -1,22 +1,19 @@
 """An answer on its way to the caller: its end settles the attempt and gives the place back."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from contextlib import suppress
-from types import TracebackType
-from typing import Self
 
 import msgspec
 
 from loadpath import http
 from loadpath.http import BodyLostError, BodyTooLargeError
+from loadpath.http.pieces import Pieces
+from loadpath.http.response import MOST_READ
 from loadpath.upstream.dispatch import Answered
 from loadpath.upstream.errors import UpstreamError, body_error
 
 Field = tuple[bytes, bytes]
 SWITCHING_PROTOCOLS = 101
-MOST_READ = 64 * 2**20
-"""Largest body that is held in memory unless it is told otherwise (bytes)."""
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -45,7 +42,7 @@ class Answer(msgspec.Struct, frozen=True):
         return None
 
 
-class Response:
+class Response(Pieces):
     """Hold an answer whose body comes; an async context manager that closes it.
 
     Args:
@@ -104,17 +101,6 @@ class Response:
         value = self._answer.get(name.lower().encode("latin-1"))
         return None if value is None else value.decode("latin-1")
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     def __del__(self) -> None:
         if self._open:
             with suppress(RuntimeError):  # the loop is closed, and everything with it
@@ -158,15 +144,6 @@ class Response:
             raise
         if self._answer.done:
             self._end()
-        return piece
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        piece = await self.read_some()
-        if not piece:
-            raise StopAsyncIteration
         return piece
 
     def close(self) -> None:

@@ -17,6 +17,7 @@ from loadpath.core.clock import Clock, SystemClock
 from loadpath.core.errors import RejectedError
 from loadpath.core.ports import Events
 from loadpath.http import ConnectionPool, Request, Timeouts
+from loadpath.http.response import MOST_READ
 from loadpath.resilience import (
     BreakerPolicy,
     Bulkhead,
@@ -34,7 +35,7 @@ from loadpath.upstream.follower import Follower
 from loadpath.upstream.place import take_place
 from loadpath.upstream.resolvers.resolver import Resolver
 from loadpath.upstream.resolvers.static import StaticResolver
-from loadpath.upstream.response import MOST_READ, Answer, Field, Response
+from loadpath.upstream.response import Answer, Field, Response
 from loadpath.upstream.snapshot import UpstreamSnapshot, endpoint_snapshots
 
 Fields = Mapping[str, str] | Sequence[Field]

@@ -60,7 +60,20 @@ async def call(upstream: Upstream, random: Random) -> None:
 @pytest.mark.parametrize("seed", range(4))
 async def test_cancelled_anywhere(seed: int) -> None:
     """A thousand callers a seed, three quarters of them cancelled after a few turns of the loop."""
+    await storm(seed)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(100, 3_100))
+async def test_cancelled_anywhere_for_long(seed: int) -> None:
+    """The same with three million callers."""
+    await storm(seed)
+
+
+async def storm(seed: int) -> None:
+    """Let callers ask and be cancelled; nothing is held at the end, and nothing runs."""
     random = Random(seed)
+    before = asyncio.all_tasks()
     with ExitStack() as stack:
         nobody = stack.enter_context(refusing())
         async with served(*ENDPOINTS) as addresses:
@@ -92,6 +105,7 @@ async def test_cancelled_anywhere(seed: int) -> None:
                 assert_nothing_held(upstream)
                 assert upstream.snapshot().calls >= 500
             assert pool.snapshot().connections == 0
+    assert asyncio.all_tasks() <= before
 
 
 async def test_a_waiter_for_a_place_that_is_cancelled_does_not_keep_it() -> None:

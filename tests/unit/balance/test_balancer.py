@@ -2,7 +2,7 @@
 
 import gc
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import inf
 from random import Random
 from typing import Any
@@ -518,3 +518,24 @@ def test_whatever_happens_counts_are_right(
     while model.held:
         model.held.pop().success()
     assert all(each.active == 0 for each in model.made.get_server_stats())
+
+
+def test_a_swap_builds_what_picks_look_up() -> None:
+    """A ring is built when the set changes: the first call after it does not wait for that."""
+    built: list[int] = []
+
+    class Counting(Ketama):
+        """Count the builds."""
+
+        def update(self, members: Sequence[Member]) -> None:
+            """Learn the members."""
+            built.append(len(members))
+            super().update(members)
+
+    balancer = Balancer(["a:1", "b:1"], policy=Counting)
+    assert built == [2]
+    balancer.pick(key="k").success()
+    balancer.swap(["a:1", "b:1", "c:1"])
+    assert built == [2, 3]
+    balancer.pick(key="k").success()
+    assert built == [2, 3]

@@ -1,11 +1,14 @@
 """Requests are written out with the framing that their body has, or not at all."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from loadpath.http import Limits, Request, Timeouts
-from loadpath.http.request import outgoing
+from loadpath.http.request import Outgoing, Writer, outgoing
 
 Fields = list[tuple[bytes, bytes]]
 
@@ -88,9 +91,9 @@ def test_whether_it_may_be_sent_twice() -> None:
 
 def test_whether_it_ends_the_connection() -> None:
     """`Connection: close` is the sender's word as well."""
-    assert outgoing(Request(b"GET", b"/"), b"a").keep_alive
+    assert outgoing(Request(b"GET", b"/"), b"a").framing.keep_alive
     closing = Request(b"GET", b"/", [(b"Connection", b"Close")])
-    assert not outgoing(closing, b"a").keep_alive
+    assert not outgoing(closing, b"a").framing.keep_alive
 
 
 def test_bounds_are_checked_when_given() -> None:
@@ -101,3 +104,48 @@ def test_bounds_are_checked_when_given() -> None:
         Timeouts(total=float("nan"))
     with pytest.raises(ValueError, match="fields must be at least 1"):
         Limits(fields=0)
+
+
+FIELDS = st.lists(
+    st.tuples(
+        st.sampled_from([b"Host", b"X", b"Connection", b"Upgrade", b"Content-Length"]),
+        st.sampled_from([b"0", b"close", b"a\nb", b"websocket"]),
+    ),
+    max_size=3,
+)
+ASKED = st.builds(
+    Request,
+    st.sampled_from([b"GET", b"POST", b"CONNECT", b"G T"]),
+    st.sampled_from([b"/", b"/a?b", b"a:1", b"/a b"]),
+    FIELDS,
+    st.sampled_from([None, None, b"", b"body"]),
+)
+
+
+@given(st.lists(ASKED, max_size=8))
+def test_a_writer_writes_what_a_single_request_would_be(asked: list[Request]) -> None:
+    """Whatever came before, a request is written or refused as if it were the first."""
+    writer = Writer(b"a.example")
+    for each in asked:
+        alone = outcome(partial(outgoing, each, b"a.example"))
+        assert outcome(partial(writer.write, each)) == alone
+
+
+def outcome(write: Callable[[], Outgoing]) -> Outgoing | str:
+    """Return what is written, or why it is not."""
+    try:
+        return write()
+    except ValueError as error:
+        return str(error)
+
+
+def test_a_writer_notices_that_a_list_was_changed() -> None:
+    """Fields that the caller changes after the call are those of the next one."""
+    writer, fields = Writer(b"a"), [(b"X", b"1")]
+    request = Request(b"GET", b"/", fields)
+    first = writer.write(request)
+    fields[0] = (b"X", b"2")
+    assert (first.head, writer.write(request).head) == (
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: 1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: 2\r\n\r\n",
+    )

@@ -11,6 +11,8 @@ import msgspec
 from loadpath.core.errors import RejectedError
 from loadpath.core.ports import Events
 from loadpath.resilience.bulkhead.places import Places
+from loadpath.resilience.deadline import DeadlinePassed
+from loadpath.resilience.expiry import by_deadline
 from loadpath.resilience.stage import P, Stage, T
 
 
@@ -59,7 +61,8 @@ class BulkheadSnapshot(msgspec.Struct, frozen=True, kw_only=True):
 class Bulkhead(Stage):
     """Let a bounded number of calls run, a bounded number wait in order, and refuse the rest.
 
-    One event loop's.
+    One event loop's. A call that still waits when a `Timeout` around it is over is refused: it was
+    never begun, so nobody must take it for one that is in doubt.
 
     Args:
         places: How many may run at once.
@@ -95,6 +98,7 @@ class Bulkhead(Stage):
 
         Raises:
             BulkheadFull: It was not tried.
+            DeadlinePassed: It waited until its time was over, and was not tried.
         """
         if not self._places.take():
             await self._wait()
@@ -151,10 +155,13 @@ class Bulkhead(Stage):
             timer = loop.call_later(self._max_wait, self._too_long, waiter)
         try:
             await waiter
-        except BaseException:
+        except BaseException as error:
             # Cancelled just after the place was given: the next one in the queue gets it.
             if not self._places.give_up(waiter) and _is_given(waiter):
                 self._leave()
+            if isinstance(error, asyncio.CancelledError) and by_deadline():
+                self._count_rejected()
+                raise DeadlinePassed from error
             raise
         finally:
             if timer is not None:
@@ -165,13 +172,16 @@ class Bulkhead(Stage):
             waiter.set_exception(self._full(f"no place became free in {self._max_wait:g} s"))
 
     def _full(self, why: str) -> BulkheadFull:
+        self._count_rejected()
+        return BulkheadFull(self.name, why)
+
+    def _count_rejected(self) -> None:
         self._rejected += 1
         places = self._places
         if self._events is not None:
             self._events.emit(
                 BulkheadRejected(name=self.name, running=places.taken, waiting=places.waiting)
             )
-        return BulkheadFull(self.name, why)
 
 
 class Place:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from inspect import isawaitable
 from math import inf
 from typing import Any
 
@@ -19,6 +20,14 @@ from loadpath.resilience.hedge.delay import (
 from loadpath.resilience.stage import P, Stage, T
 
 Start = Callable[[], "asyncio.Task[Any]"]
+Discard = Callable[[Any], Awaitable[object] | None]
+
+
+def close(result: Any) -> Awaitable[object] | None:
+    """Close what a call returned, where that can be closed: by its `aclose`, else its `close`."""
+    closing = getattr(result, "aclose", None) or getattr(result, "close", None)
+    ended: Awaitable[object] | None = closing() if callable(closing) else None
+    return ended if isawaitable(ended) else None
 
 
 class Hedged(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -64,6 +73,8 @@ class Hedge(Stage):
         name: What events and figures call it.
         calls: Most calls under way for one, the first included.
         budget: Share of all calls that may be sent again, perhaps together with retries.
+        discard: What becomes of a result that came too late; by default it is closed, where it has
+            an `aclose` or a `close`.
         events: Who hears `Hedged`.
         clock: Where the monotonic time comes from.
     """
@@ -73,6 +84,7 @@ class Hedge(Stage):
         "_calls",
         "_count",
         "_delay",
+        "_discard",
         "_events",
         "_hedged",
         "_now",
@@ -87,6 +99,7 @@ class Hedge(Stage):
         name: str = "hedge",
         calls: int = 2,
         budget: RetryBudget | None = None,
+        discard: Discard = close,
         events: Events | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -98,6 +111,7 @@ class Hedge(Stage):
         self.name = name
         self._calls = calls
         self._budget = budget
+        self._discard = discard
         self._events = events
         self._now = (clock or SystemClock()).monotonic
         self._count = self._hedged = self._won = 0
@@ -121,13 +135,13 @@ class Hedge(Stage):
         self._count += 1
         if self._budget is not None:
             self._budget.earn(started)
-        tasks = [start()]
+        tasks, winner = [start()], None
         try:
             winner = await self._race(tasks, start)
             self._learn(tasks, winner, started)
             return winner.result()
         finally:
-            await _end(tasks)
+            await self._end(tasks, winner)
 
     def snapshot(self) -> HedgeSnapshot:
         """Return the figures of this moment."""
@@ -161,6 +175,33 @@ class Hedge(Stage):
             else:
                 more = 0
 
+    async def _end(
+        self, tasks: "Sequence[asyncio.Task[T]]", winner: "asyncio.Task[T] | None"
+    ) -> None:
+        """Leave nothing behind but the winner's result, and not that when nobody takes it."""
+        for task in tasks:
+            task.cancel()
+        cancelled = await _ended(tasks)
+        gone: list[T] = []
+        while late := _late(tasks, None if cancelled else winner, gone):
+            gone += late
+            discarding = asyncio.create_task(self._discard_all(late))
+            cancelled = await _ended([discarding]) or cancelled
+        if cancelled is not None:
+            raise cancelled
+
+    async def _discard_all(self, results: Sequence[Any]) -> None:
+        """Let go of results; what fails at that is told to the loop."""
+        for result in results:
+            try:
+                if (ended := self._discard(result)) is not None:
+                    await ended
+            except Exception as error:  # noqa: BLE001 - a user's own function, told to the loop
+                message = f"{self.name}: a late result could not be discarded"
+                asyncio.get_running_loop().call_exception_handler(
+                    {"message": message, "exception": error}
+                )
+
     def _may_send(self, sent: int, after: float) -> bool:
         """Return whether one more call may be sent, and count it if so."""
         if self._budget is not None and not self._budget.spend(self._now()):
@@ -185,17 +226,26 @@ def _succeeded(task: "asyncio.Task[Any]") -> bool:
     return not task.cancelled() and task.exception() is None
 
 
-async def _end(tasks: "Sequence[asyncio.Task[Any]]") -> None:
-    """Cancel what still runs and wait until it has ended, however often we are cancelled."""
-    cancelled = None
+def _late(
+    tasks: "Sequence[asyncio.Task[T]]", winner: "asyncio.Task[T] | None", gone: Sequence[T]
+) -> list[T]:
+    """Return the results beside the winner's that are there still; errors are seen by this."""
+    kept = list(gone)
+    if winner is not None and _succeeded(winner):
+        kept.append(winner.result())
+    late: list[T] = []
     for task in tasks:
-        task.cancel()
+        if _succeeded(task) and not any(task.result() is each for each in [*kept, *late]):
+            late.append(task.result())
+    return late
+
+
+async def _ended(tasks: "Sequence[asyncio.Task[Any]]") -> asyncio.CancelledError | None:
+    """Wait until all have ended, however often we are cancelled; return that, if we were."""
+    cancelled = None
     while under_way := [task for task in tasks if not task.done()]:
         try:
             await asyncio.wait(under_way)
         except asyncio.CancelledError as error:
             cancelled = error
-    for task in tasks:
-        _succeeded(task)  # its error is seen, or asyncio would report it as forgotten
-    if cancelled is not None:
-        raise cancelled
+    return cancelled

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextvars import Token
 from math import inf
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import msgspec
 
@@ -13,6 +13,7 @@ from loadpath.core.clock import Clock, SystemClock
 from loadpath.core.errors import InDoubtError
 from loadpath.core.ports import Events
 from loadpath.resilience.deadline import DeadlinePassed, apply, current_at, withdraw
+from loadpath.resilience.expiry import unwatch, watch
 from loadpath.resilience.stage import P, Stage, T
 
 
@@ -136,12 +137,15 @@ class Timeout(Stage):
 class TimeoutScope:
     """Bound one block; made by `Timeout.scope`."""
 
-    __slots__ = ("_seconds", "_timeout", "_timer", "_token")
+    __slots__ = ("_before", "_seconds", "_task", "_timeout", "_timer", "_token", "_watched")
 
     def __init__(self, timeout: Timeout) -> None:
         self._timeout = timeout
         self._timer: asyncio.Timeout
         self._token: Token[float]
+        self._watched: Token[Callable[[], bool]]
+        self._task: asyncio.Task[Any] | None
+        self._before: int
         self._seconds = 0.0
 
     async def __aenter__(self) -> Self:
@@ -149,6 +153,9 @@ class TimeoutScope:
         self._token = apply(at)
         self._timer = asyncio.timeout(self._seconds)
         await self._timer.__aenter__()
+        self._task = task = asyncio.current_task()
+        self._before = 0 if task is None else task.cancelling()
+        self._watched = watch(self._is_cause)
         return self
 
     async def __aexit__(
@@ -157,8 +164,16 @@ class TimeoutScope:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        unwatch(self._watched)
         withdraw(self._token)
         try:
             await self._timer.__aexit__(kind, error, trace)
         except TimeoutError:
             raise self._timeout._expired(self._seconds) from error  # noqa: SLF001 - its own part
+
+    def _is_cause(self) -> bool:
+        """Return whether this timeout cancelled the running task, and nobody else did."""
+        task = asyncio.current_task()
+        if task is None or task is not self._task or not self._timer.expired():
+            return False
+        return task.cancelling() == self._before + 1

@@ -1,12 +1,14 @@
-"""Look again and again: what all resolvers have in common that nobody notifies."""
+"""Look again and again, or at a notice: what all resolvers have in common that ask somebody."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import aclosing
 from math import inf
 from typing import Any
 
 from loadpath.balance import EndpointSet
 from loadpath.upstream.errors import ResolveError
+from loadpath.upstream.resolvers.notices import Listen, Notices
 from loadpath.upstream.resolvers.resolver import Stream
 
 Found = tuple[EndpointSet, float]
@@ -14,21 +16,37 @@ Found = tuple[EndpointSet, float]
 
 Look = Callable[[], Coroutine[Any, Any, Found]]
 
+RETRY = 5.0
+"""Longest wait after a look that failed where notices make looks rare (s)."""
+
 LONGEST_LOOK = 10.0
 """Longest that a look may take (s)."""
 
 
-async def poll(source: str, look: Look, *, retry: float) -> Stream:
+async def poll(source: str, look: Look, *, retry: float, listen: Listen | None = None) -> Stream:
     """Give every set that differs from the one before, and every reason why there is none.
 
     Args:
         source: Where the endpoints are looked for, for the error.
         look: Reads them; what it raises is a reason, an empty set is one too.
         retry: Wait after a look that failed (s).
+        listen: Makes the next look come at once when something changed; None for nobody.
     """
+    async with (
+        Notices(listen, retry=retry) as notices,
+        aclosing(_looking(source, look, notices, retry=retry)) as stream,
+    ):
+        async for found in stream:
+            yield found
+
+
+async def _looking(source: str, look: Look, notices: Notices, *, retry: float) -> Stream:
     known: EndpointSet | None = None
     while True:
         wait = retry
+        if (deaf := notices.failure()) is not None:
+            known = None
+            yield _refusal(f"{source} is looked at every {retry:g} s only, nobody listens", deaf)
         try:
             found, after = await _looked(look)
         except Exception as error:  # noqa: BLE001 - whatever a driver raises, nothing was found
@@ -43,7 +61,7 @@ async def poll(source: str, look: Look, *, retry: float) -> Stream:
                 if found != known:
                     known = found
                     yield found
-        await asyncio.sleep(wait)
+        await notices.wait(wait)
 
 
 async def _looked(look: Look) -> Found:

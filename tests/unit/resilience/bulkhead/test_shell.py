@@ -1,11 +1,19 @@
 """Calls run side by side up to a bound, wait in order, and are refused beyond."""
 
 import asyncio
+import time
 from random import Random
 
 import pytest
 
-from loadpath.resilience import Bulkhead, BulkheadFull, BulkheadRejected
+from loadpath.resilience import (
+    Bulkhead,
+    BulkheadFull,
+    BulkheadRejected,
+    DeadlinePassed,
+    TimedOut,
+    Timeout,
+)
 from tests.unit.resilience.heard import Heard, answer, fail
 
 
@@ -155,3 +163,79 @@ async def test_an_acquired_place_is_left_once() -> None:
     place.leave()
     (await waiting).leave()
     assert bulkhead.snapshot().running == 0
+
+
+async def test_a_call_that_still_waits_at_its_deadline_was_never_begun() -> None:
+    """A `Timeout` around it does not call it in doubt: it is refused."""
+    bulkhead, free = Bulkhead(1, queue=2), asyncio.Event()
+    running = asyncio.create_task(bulkhead.call(free.wait))
+    await asyncio.sleep(0)
+    timeout = Timeout(0.05)
+    with pytest.raises(DeadlinePassed):
+        await timeout.call(bulkhead.call, answer)
+    assert (bulkhead.snapshot().waiting, bulkhead.snapshot().rejected) == (0, 1)
+    assert timeout.snapshot().timed_out == 0
+    free.set()
+    assert await running
+
+
+async def test_a_call_that_has_begun_is_in_doubt_when_its_time_is_over() -> None:
+    """A place was given to it in time, so that it may have happened."""
+    bulkhead = Bulkhead(1, queue=2)
+    first = asyncio.create_task(bulkhead.call(asyncio.sleep, 0.01))
+    await asyncio.sleep(0)
+    with pytest.raises(TimedOut):
+        await Timeout(0.05).call(bulkhead.call, asyncio.Event().wait)
+    await first
+    assert bulkhead.snapshot().running == bulkhead.snapshot().rejected == 0
+
+
+async def test_a_shorter_wait_than_the_deadline_is_told_as_such() -> None:
+    """What comes first decides: `max_wait` here."""
+    bulkhead, free = Bulkhead(1, queue=2, max_wait=0.01), asyncio.Event()
+    running = asyncio.create_task(bulkhead.call(free.wait))
+    await asyncio.sleep(0)
+    with pytest.raises(BulkheadFull, match="no place became free"):
+        await Timeout(5.0).call(bulkhead.call, answer)
+    free.set()
+    await running
+
+
+async def test_a_caller_that_is_cancelled_as_well_is_cancelled() -> None:
+    """The end of its time hides nobody else's cancellation."""
+    bulkhead, free = Bulkhead(1, queue=2), asyncio.Event()
+    running = asyncio.create_task(bulkhead.call(free.wait))
+    await asyncio.sleep(0)
+
+    async def waiting() -> None:
+        await Timeout(0.01).call(bulkhead.call, answer)
+
+    task = asyncio.create_task(waiting())
+    await asyncio.sleep(0)
+    asyncio.get_running_loop().call_later(0.005, block_then_cancel, task)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    free.set()
+    await running
+
+
+def block_then_cancel(task: "asyncio.Task[None]") -> None:
+    """Let the timeout become due, and cancel in the same turn of the loop."""
+    time.sleep(0.02)
+    asyncio.get_running_loop().call_soon(task.cancel)
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_nested_timeout_takes_its_cancellation_back(turns: int) -> None:
+    """After the refusal the task goes on as if nothing had happened, however deep it was."""
+    bulkhead, free = Bulkhead(1, queue=9), asyncio.Event()
+    running = asyncio.create_task(bulkhead.call(free.wait))
+    await asyncio.sleep(0)
+    with pytest.raises((DeadlinePassed, TimedOut)):
+        async with Timeout(0.01).scope(), Timeout(0.01 + turns * 1e-4).scope():
+            await bulkhead.call(answer)
+    task = asyncio.current_task()
+    assert task is not None
+    assert task.cancelling() == 0
+    free.set()
+    await running

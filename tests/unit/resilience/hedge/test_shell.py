@@ -186,3 +186,86 @@ def test_one_call_is_no_hedge() -> None:
     """The error names the argument."""
     with pytest.raises(ValueError, match="calls must be at least 2"):
         Hedge(1.0, calls=1)
+
+
+class Answer:
+    """Something that must be closed."""
+
+    def __init__(self) -> None:
+        self.closed = 0
+
+    async def aclose(self) -> None:
+        """Close it, which takes a moment."""
+        await asyncio.sleep(0)
+        self.closed += 1
+
+
+class Late:
+    """Two calls that end in the same turn of the loop, or refuse to be cancelled."""
+
+    def __init__(self, answers: list[Answer]) -> None:
+        self._answers = answers
+        self._begun = 0
+        self._both = asyncio.Event()
+        self.given: list[Answer] = []
+
+    async def __call__(self) -> Answer:
+        """Answer when both are under way."""
+        answer = self._answers[self._begun]
+        self._begun += 1
+        if self._begun == len(self._answers):
+            self._both.set()
+        await self._both.wait()
+        self.given.append(answer)
+        return answer
+
+
+async def test_a_late_result_is_closed() -> None:
+    """Both calls end at once: one is returned, the other is closed before that."""
+    answers = [Answer(), Answer()]
+    first = await Hedge(SOON).call(Late(answers))
+    assert [first.closed, sum(each.closed for each in answers)] == [0, 1]
+
+
+async def test_a_late_result_goes_where_the_caller_says() -> None:
+    """`discard` is told of it, once, and may be an ordinary function."""
+    answers, discarded = [Answer(), Answer()], list[Answer]()
+    first = await Hedge(SOON, discard=discarded.append).call(Late(answers))
+    assert discarded == [each for each in answers if each is not first]
+
+
+async def test_the_same_result_twice_is_not_closed() -> None:
+    """Two calls that return the same object have no late one."""
+    shared = Answer()
+    assert await Hedge(SOON).call(Late([shared, shared])) is shared
+    assert not shared.closed
+
+
+@pytest.mark.parametrize("turns", range(16))
+async def test_a_cancelled_hedge_closes_every_result(turns: int) -> None:
+    """Whoever is cancelled gets none, so none stays open: not even the winner's."""
+    late = Late([Answer(), Answer()])
+    task = asyncio.create_task(Hedge(SOON).call(late))
+    while not late.given and turns > 3:  # noqa: ASYNC110 - turn by turn
+        await asyncio.sleep(0)
+    for _ in range(turns // 2):
+        await asyncio.sleep(0)
+    task.cancel()
+    (ended,) = await asyncio.gather(task, return_exceptions=True)
+    assert all(each.closed == (each is not ended) for each in late.given)
+
+
+async def test_a_result_that_cannot_be_closed_is_told_to_the_loop() -> None:
+    """The winner is returned all the same."""
+    told: list[dict[str, object]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: told.append(context))
+
+    def broken(_: object) -> None:
+        raise ValueError("no")
+
+    try:
+        await Hedge(SOON, discard=broken, name="orders").call(Late([Answer(), Answer()]))
+    finally:
+        loop.set_exception_handler(None)
+    assert [each["message"] for each in told] == ["orders: a late result could not be discarded"]
