@@ -41,6 +41,8 @@ LoadpathError
 ├── cache.errors.NotTrackingError (ValueError)
 ├── cache.errors.UndecodableError (ValueError)
 ├── cache.remote.L2DownError (ConnectionError)
+├── caplab.history.errors.HistoryError (ValueError)
+├── caplab.models.model.ModelError (ValueError)
 ├── cli.entry.StoppedError
 ├── cli.entry.UsageError (ValueError)
 ├── core.settings.SettingsError (ValueError)

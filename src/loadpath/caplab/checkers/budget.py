@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 
-class OverBudget(Exception):  # noqa: N818 - caught where the budget was given
+class OverBudget(Exception):
     """End a search whose budget is used up."""
 
 

@@ -1,8 +1,9 @@
-"""Whether a history is linearizable: one order of the calls, each between its question and its
-answer, explains every answer.
+"""Whether a history is linearizable.
+
+It is when one order of the calls, each between its question and its answer, explains every answer.
 
 Source: Herlihy and Wing, "Linearizability"; Lowe; Knossos; Porcupine.
-"""  # noqa: D205 - one sentence
+"""
 
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
@@ -85,16 +86,24 @@ def _laid_out(each: Keyed, model: Model) -> _Object:
 def _search(objects: Sequence[_Object], budget: Budget) -> _Object | None:
     """Give every object its turn until one is wrong, all are right, or the budget is over."""
     open_, steps = list(objects), ROUND
-    while open_ and not budget.over:
+    while open_:
         for each in open_:
-            budget.take(each.search.run(int(min(steps, max(1, budget.steps - budget.taken)))))
-            if each.search.found is False:
-                return each
-            if budget.over:
-                return None
+            if not _looked(each.search, steps, budget):
+                return each if each.search.found is False else None
         open_ = [each for each in open_ if each.search.found is None]
         steps *= 2
     return None
+
+
+def _looked(search: Search, steps: int, budget: Budget) -> bool:
+    """Search on for up to `steps` states, and return whether the others have their turn."""
+    end = budget.taken + steps
+    while search.found is None and budget.taken < end:
+        if budget.over:
+            return False
+        left = min(ROUND, end - budget.taken, budget.steps - budget.taken)
+        budget.take(search.run(int(left)))
+    return search.found is not False
 
 
 def _finding(wrong: _Object, model: Model, budget: Budget, *, explain: bool) -> Finding:
@@ -109,7 +118,7 @@ def _finding(wrong: _Object, model: Model, budget: Budget, *, explain: bool) -> 
     return Finding(
         name="not-linearizable",
         words=f"no order of the calls{where} explains the answer of {told(stuck)}"
-        + (f"; these {len(example)} contradict each other:\n{lines}" if explain else ""),
+        + (f"; what contradicts itself:\n{lines}" if explain else ""),
         operations=tuple(call.start for call in example),
     )
 

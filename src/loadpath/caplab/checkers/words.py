@@ -1,6 +1,7 @@
 """Calls as people read them."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from loadpath.caplab.history.calls import READS, Call
@@ -25,7 +26,7 @@ def shown(value: Any) -> str:
         return "nil"
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{shown(key)} {shown(each)}" for key, each in value.items()) + "}"
-    if isinstance(value, Set):
+    if isinstance(value, AbstractSet):
         return "#{" + " ".join(sorted(map(shown, value))) + "}"
     if isinstance(value, tuple | list):
         return "[" + " ".join(map(shown, value)) + "]"

@@ -4,11 +4,11 @@ Source: the etcd histories that Porcupine tests itself with.
 """
 
 import re
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from loadpath.caplab.history.edn import forms
 from loadpath.caplab.history.errors import HistoryError
-from loadpath.caplab.history.history import Op
+from loadpath.caplab.history.history import Op, Type
 
 LINE: Final = re.compile(
     r"^(?:[^{}\[\]\"]*\s)?:?([\w.-]+)\s+:(invoke|ok|fail|info)\s+:(\S+)(?:\s+(.*?))?\s*$",
@@ -27,14 +27,14 @@ def ops(text: str, *, name: str) -> list[Op]:
 
 
 def _op(match: re.Match[str], line: int, name: str) -> Op:
-    process, kind, f, rest = match.groups()
+    process, kind, f, rest = cast("tuple[str, Type, str, str | None]", match.groups())
     values = _values(rest or "nil", line, name)
     error: Any = values[1] if len(values) > 1 else None
     value = values[0]
     if kind in {"fail", "info"} and (rest or "").startswith(":"):
         value, error = None, value
     return Op(
-        type=kind,  # type: ignore[arg-type]  (the expression allows Jepsen's four)
+        type=kind,
         f=f,
         process=int(process) if process.isdecimal() else process,
         value=value,

@@ -1,6 +1,7 @@
 """Write a history as JSON lines, in Jepsen's fields: the format that a run appends to."""
 
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from fractions import Fraction
 from typing import IO, Any
 
@@ -31,7 +32,7 @@ def jsonable(value: Any) -> Any:
     """Return a value as JSON can say it."""
     if isinstance(value, Mapping):
         return {_key(key): jsonable(each) for key, each in value.items()}
-    if isinstance(value, Set):
+    if isinstance(value, AbstractSet):
         return [
             jsonable(each) for each in sorted(value, key=lambda each: (str(type(each)), str(each)))
         ]

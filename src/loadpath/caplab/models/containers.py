@@ -15,7 +15,7 @@ from loadpath.caplab.models.model import NO, Action, reading, same, unknown
 class FifoQueue:
     """Enqueue at the end, dequeue at the front; a dequeue answered nil has seen it empty."""
 
-    name: str = "fifo-queue"
+    name: str = "queue"
     initial: tuple[Any, ...] = ()
     by_key: bool = False
 
@@ -26,14 +26,14 @@ class FifoQueue:
     def action(self, call: Call) -> Action:
         """Return what an enqueue or a dequeue does."""
         if call.f == "enqueue":
-            return lambda queue: (*queue, call.value)  # type: ignore[misc]  (a tuple)
+            return lambda queue: (*queue, call.value)
         if call.f != "dequeue":
             raise unknown(self.name, call, "enqueue and dequeue")
         if _found_nothing(call):
             return reading(())
         if call.outcome == "info":
-            return lambda queue: queue[1:] if queue else NO  # type: ignore[index]  (a tuple)
-        return lambda queue: queue[1:] if queue and queue[0] == call.result else NO  # type: ignore[index]  (a tuple)
+            return lambda queue: queue[1:] if queue else NO
+        return lambda queue: queue[1:] if queue and queue[0] == call.result else NO
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +60,7 @@ class UnorderedQueue:
         if _found_nothing(call):
             return reading(frozenset())
         if call.outcome == "info":
-            raise unknown(
-                self.name, call, "no dequeue that ended with info: judge it as fifo-queue"
-            )
+            raise unknown(self.name, call, "no dequeue that ended with info: judge it as queue")
         return lambda bag: _changed(bag, call.result, -1)
 
 
@@ -98,7 +96,7 @@ class GrowOnlySet:
         """Return what an add or a read does."""
         if call.f == "add":
             added = frozenset((call.value,))
-            return lambda held: held | added  # type: ignore[operator]  (sets)
+            return lambda held: held | added
         if call.f != "read":
             raise unknown(self.name, call, "add and read")
         return reading(self._seen(call)) if call.outcome == "ok" else same

@@ -1,7 +1,7 @@
 """What a model is: a first state, and what each call does to a state."""
 
-from collections.abc import Callable, Hashable
-from typing import Final, Protocol
+from collections.abc import Callable
+from typing import Any, Final, Protocol
 
 from loadpath.caplab.history.calls import Call
 from loadpath.core.errors import LoadpathError
@@ -17,8 +17,10 @@ class No:
 
 
 NO: Final = No()
-State = Hashable
-Action = Callable[[State], State | No]
+State = Any
+"""Plain data that can be hashed."""
+Action = Callable[[State], Any]
+"""From a state to the next, or to NO."""
 
 
 class ModelError(LoadpathError, ValueError):

@@ -92,7 +92,7 @@ class KeyValue:
 
 
 def _appending(value: Any) -> Action:
-    return lambda state: (value if state is None else state + value) or None  # type: ignore[operator]  (strings)
+    return lambda state: (value if state is None else state + value) or None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,7 @@ class MultiRegister:
     def action(self, call: Call) -> Action:
         """Return what a transaction does."""
         parts = _parts(self.name, call)
-        return lambda state: _applied(parts, dict(state), answered=call.outcome == "ok")  # type: ignore[call-overload]  (pairs)
+        return lambda state: _applied(parts, dict(state), answered=call.outcome == "ok")
 
 
 def _parts(name: str, call: Call) -> tuple[tuple[Any, ...], ...]:

@@ -45,8 +45,12 @@ def _with(level: frozenset[str], *suffixes: str) -> frozenset[str]:
     return level | {name + suffix for name in cycles for suffix in suffixes}
 
 
-_SESSION: Final = {"strong-session-" + name: _with(level, PROCESS) for name, level in _PLAIN.items()}
-_STRONG: Final = {"strong-" + name: _with(level, PROCESS, REALTIME) for name, level in _PLAIN.items()}
+_SESSION: Final = {
+    "strong-session-" + name: _with(level, PROCESS) for name, level in _PLAIN.items()
+}
+_STRONG: Final = {
+    "strong-" + name: _with(level, PROCESS, REALTIME) for name, level in _PLAIN.items()
+}
 LEVELS: Final = {
     **_PLAIN,
     **_SESSION,

@@ -7,6 +7,7 @@ Source: Adya; elle.txn.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 from loadpath.caplab.checkers.txn.consistency import PROCESS as PROCESS_NAME
@@ -61,15 +62,22 @@ def _in_knot(graph: Graph, knot: list[int], layers: int) -> Iterator[Cycle]:
                 yield cycle._replace(name=cycle.name + suffix)
 
 
-def _in_layer(graph: Graph, knot: list[int], layer: int) -> Iterator[Cycle]:
+def _in_layer(graph: Graph, whole: list[int], layer: int) -> Iterator[Cycle]:
+    inside, follow = set(whole), graph.successors(ANY | layer)
+    for knot in knots(whole, lambda node: [each for each in follow(node) if each in inside]):
+        yield from _of_layer(graph, knot, layer)
+
+
+def _of_layer(graph: Graph, knot: list[int], layer: int) -> Iterator[Cycle]:
     for name, kind, mask in (("G0", WW, WW), ("G1c", WR, WW | WR)):
         edges = _closed(graph, knot, kind, mask | layer)
         if edges:
             yield Cycle(name, edges)
-    one = _single(graph, knot, layer)
+    states = _apart_states(graph, knot, layer)
+    one = _single(graph, knot, layer, states)
     if one:
         yield Cycle("G-single", one)
-    apart = _nonadjacent(graph, knot, layer)
+    apart = _nonadjacent(graph, knot, layer, states)
     if apart and sum(edge.kind == RW for edge in apart) > 1:
         yield Cycle("G-nonadjacent", apart)
     if not one and not apart:
@@ -105,9 +113,8 @@ def _edges(
                     return
 
 
-def _single(graph: Graph, knot: list[int], layer: int) -> tuple[Edge, ...]:
+def _single(graph: Graph, knot: list[int], layer: int, states: dict[int, int]) -> tuple[Edge, ...]:
     """Return a cycle with exactly one anti-dependency."""
-    states = _apart_states(graph, knot, layer)
     mask = WW | WR | layer
     follow, within = graph.successors(mask), set(knot)
     for source, target in _edges(graph, knot, within, RW):
@@ -118,19 +125,18 @@ def _single(graph: Graph, knot: list[int], layer: int) -> tuple[Edge, ...]:
     return ()
 
 
-def _nonadjacent(graph: Graph, knot: list[int], layer: int) -> tuple[Edge, ...]:
+def _nonadjacent(
+    graph: Graph, knot: list[int], layer: int, states: dict[int, int]
+) -> tuple[Edge, ...]:
     """Return a cycle whose anti-dependencies are never next to each other."""
-    states = _apart_states(graph, knot, layer)
     follow = graph.apart(ANY | layer)
-    best: list[int] = []
+    within = set(states)
     for source, target in _edges(graph, knot, set(knot), RW):
-        if states.get(2 * source) != states.get(2 * target + 1, -1):
-            continue
-        back = path(2 * target + 1, 2 * source, follow, set(states))
-        if back and (not best or len(back) < len(best) - 1):
-            best = [2 * source, *back]
-            break
-    return tuple(_apart_edges(graph, best, layer))
+        if states.get(2 * source) == states.get(2 * target + 1, -1):
+            back = path(2 * target + 1, 2 * source, follow, within)
+            if back:
+                return tuple(_apart_edges(graph, [2 * source, *back], layer))
+    return ()
 
 
 def _apart_states(graph: Graph, knot: list[int], layer: int) -> dict[int, int]:
@@ -147,7 +153,7 @@ def _apart_edges(graph: Graph, states: list[int], layer: int) -> Iterator[Edge]:
     nodes = [(state // 2, state % 2) for state in states]
     hops = [
         Edge(source, RW if by_rw else _lowest(graph, source, target, mask), target)
-        for (source, _), (target, by_rw) in zip(nodes, nodes[1:], strict=False)
+        for (source, _), (target, by_rw) in pairwise(nodes)
     ]
     yield from _without_barriers(graph, hops)
 
@@ -156,7 +162,7 @@ def _named(graph: Graph, nodes: list[int], mask: int, first: int) -> tuple[Edge,
     """Return the edges along the nodes; the first one has the kind that makes the cycle's name."""
     hops = [
         Edge(source, first if place == 0 else _lowest(graph, source, target, mask), target)
-        for place, (source, target) in enumerate(zip(nodes, nodes[1:], strict=False))
+        for place, (source, target) in enumerate(pairwise(nodes))
     ]
     return tuple(_without_barriers(graph, hops))
 

@@ -9,6 +9,7 @@ Source: elle.list-append.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from loadpath.caplab.checkers.txn.consistency import forbidden
@@ -110,7 +111,9 @@ def _twice(lists: Lists) -> str | None:
     if not lists.twice:
         return None
     key, value, txn = lists.twice[0]
-    return f"{value} was appended to {key} more than once (operation {txn.start}): no read tells which"
+    return (
+        f"{value} was appended to {key} more than once (operation {txn.start}): no read tells which"
+    )
 
 
 def _graph(lists: Lists, layers: int) -> Graph:
@@ -139,10 +142,14 @@ def _unread(lists: Lists, key: Any) -> list[tuple[Any, int]]:
 
 
 def _add_order(
-    graph: Graph, appends: dict[Any, Append], key: Any, order: List, behind: Iterable[tuple[Any, int]]
+    graph: Graph,
+    appends: dict[Any, Append],
+    key: Any,
+    order: List,
+    behind: Iterable[tuple[Any, int]],
 ) -> None:
     owners = [appends.get(value) for value in order]
-    for place, (before, after) in enumerate(zip(owners, owners[1:], strict=False)):
+    for place, (before, after) in enumerate(pairwise(owners)):
         if before and after:
             why = (key, order[place], order[place + 1])
             graph.add(WW, before.txn.number, after.txn.number, why)
@@ -234,7 +241,11 @@ def _internal(txn: Txn) -> Iterator[tuple[str, Txn, str]]:
             continue
         seen, mine = value or (), own.get(key, ())
         if known.get(key, seen) != seen or seen[len(seen) - len(mine) :] != mine:
-            yield "internal", txn, f"read {list(seen)} of {key}, which does not fit what it did before"
+            yield (
+                "internal",
+                txn,
+                f"read {list(seen)} of {key}, which does not fit what it did before",
+            )
         known[key] = seen
 
 
@@ -247,7 +258,11 @@ def _dirty_updates(
         if append is not None and append.txn.outcome == "fail":
             failed = value
         elif append is not None and failed is not None:
-            yield "dirty-update", append.txn, f"appended {value} to {key} after {failed}, which failed"
+            yield (
+                "dirty-update",
+                append.txn,
+                f"appended {value} to {key} after {failed}, which failed",
+            )
             return
 
 

@@ -102,7 +102,9 @@ def _twice(registers: Registers) -> str | None:
     if not registers.twice:
         return None
     key, value, txn = registers.twice[0]
-    return f"{value} was written to {key} more than once (operation {txn.start}): no read tells which"
+    return (
+        f"{value} was written to {key} more than once (operation {txn.start}): no read tells which"
+    )
 
 
 Versions = dict[Any, set[Any]]
@@ -236,7 +238,11 @@ def _of_version(
         if write.txn.outcome == "fail":
             yield "G1a", reader, f"read {value} of {key}, which {write.txn} wrote, and it failed"
         if not write.last and write.txn is not reader:
-            yield "G1b", reader, f"read {value} of {key}, which was not the last write of {write.txn}"
+            yield (
+                "G1b",
+                reader,
+                f"read {value} of {key}, which was not the last write of {write.txn}",
+            )
 
 
 def _garbage(registers: Registers, key: Any) -> Iterator[tuple[str, Txn, str]]:
