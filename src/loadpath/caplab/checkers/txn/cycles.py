@@ -117,12 +117,24 @@ def _single(graph: Graph, knot: list[int], layer: int, states: dict[int, int]) -
     """Return a cycle with exactly one anti-dependency."""
     mask = WW | WR | layer
     follow, within = graph.successors(mask), set(knot)
-    for source, target in _edges(graph, knot, within, RW):
-        if states and states.get(2 * source) == states.get(2 * target + 1, -1):
-            back = path(target, source, follow, within)
-            if back:
-                return _named(graph, [source, *back], mask, RW)
+    for source, target in _hopeful(graph, knot, states):
+        back = path(target, source, follow, within)
+        if back:
+            return _named(graph, [source, *back], mask, RW)
     return ()
+
+
+def _hopeful(graph: Graph, knot: list[int], states: dict[int, int]) -> list[tuple[int, int]]:
+    """Return the anti-dependencies of cycles in which none are adjacent.
+
+    First those whose overwriter began longest before the reader: the way back is the shortest.
+    """
+    edges = [
+        (source, target)
+        for source, target in _edges(graph, knot, set(knot), RW)
+        if states.get(2 * source) == states.get(2 * target + 1, -1)
+    ]
+    return sorted(edges, key=lambda edge: graph.txns[edge[1]].start - graph.txns[edge[0]].start)
 
 
 def _nonadjacent(
@@ -131,11 +143,10 @@ def _nonadjacent(
     """Return a cycle whose anti-dependencies are never next to each other."""
     follow = graph.apart(ANY | layer)
     within = set(states)
-    for source, target in _edges(graph, knot, set(knot), RW):
-        if states.get(2 * source) == states.get(2 * target + 1, -1):
-            back = path(2 * target + 1, 2 * source, follow, within)
-            if back:
-                return tuple(_apart_edges(graph, [2 * source, *back], layer))
+    for source, target in _hopeful(graph, knot, states):
+        back = path(2 * target + 1, 2 * source, follow, within)
+        if back:
+            return tuple(_apart_edges(graph, [2 * source, *back], layer))
     return ()
 
 
