@@ -19,7 +19,7 @@ def possible(kept: list[Call], loose: list[Call]) -> bool:
     return search.found
 
 
-@pytest.mark.parametrize("seed", [1, 4, 5, 8, 9])
+@pytest.mark.parametrize("seed", [0, 1, 2, 3, 4])
 def test_it_is_impossible_and_nothing_of_it_can_go(seed: int) -> None:
     """Without any one of its calls there is an order."""
     calls = calls_of(RegisterStore(seed, processes=2, stale=0.6).run(60))

@@ -100,12 +100,12 @@ def test_a_right_register_is_valid(seed: int) -> None:
 
 
 def test_a_stale_register_is_caught() -> None:
-    """Nearly always: now and then nobody could have noticed."""
+    """Mostly: calls without an answer explain much, and then nobody could have noticed."""
     verdicts = [
-        linearizable(RegisterStore(seed, processes=3, stale=0.5).run(400), CasRegister()).valid
-        for seed in range(10)
+        linearizable(RegisterStore(seed, processes=2, stale=0.6).run(60), CasRegister()).valid
+        for seed in range(20)
     ]
-    assert verdicts.count(False) >= 9
+    assert verdicts.count(False) >= 15
 
 
 @pytest.mark.parametrize("seed", range(5))
