@@ -6,7 +6,7 @@ published ones are shaped: registers of 85 calls by five clients, some of which 
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from random import Random
 from statistics import median
 from typing import Any

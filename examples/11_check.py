@@ -17,9 +17,9 @@ def recorded(*, lag: int) -> History:
     for call in range(60):
         process = call % 3
         if random.random() < 0.4:
-            history.append(Op(type="invoke", process=process, f="write", value=call))
-            values.append(call)
-            history.append(Op(type="ok", process=process, f="write", value=call))
+            history.append(Op(type="invoke", process=process, f="write", value=call + 1))
+            values.append(call + 1)
+            history.append(Op(type="ok", process=process, f="write", value=call + 1))
         else:
             history.append(Op(type="invoke", process=process, f="read"))
             seen = values[max(0, len(values) - 1 - (lag if process == 2 else 0))]

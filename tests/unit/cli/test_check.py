@@ -18,7 +18,8 @@ QUEUE = "".join(
     [f"{{:process {n} :type :invoke :f :enqueue :value {n}}}\n" for n in range(16)]
     + [f"{{:process {n} :type :ok :f :enqueue :value {n}}}\n" for n in range(16)]
     + [
-        f"{{:process 0 :type :invoke :f :dequeue}}\n{{:process 0 :type :ok :f :dequeue :value {n}}}\n"
+        "{:process 0 :type :invoke :f :dequeue}\n"
+        f"{{:process 0 :type :ok :f :dequeue :value {n}}}\n"
         for n in (5, 3, 3)
     ]
 )
@@ -146,7 +147,6 @@ def test_a_signal_ends_a_long_check(file: Path, number: int, code: int) -> None:
         [sys.executable, "-m", "loadpath", "check", str(file), "--model", "queue"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     with file.open("w") as pipe:  # opens when the command reads: its handlers are in place
         pipe.write(QUEUE)

@@ -20,9 +20,8 @@ TAGGED = """#jepsen.history.Op{:index 7, :process 0, :type :invoke, :f :write, :
 JSON_LINES = """{"process": 0, "type": "invoke", "f": "write", "value": 1, "time": 1500000000}
 
 {"process": 0, "type": ":ok", "f": ":write", "value": 1}"""
-JSON = '[{"process": 0, "type": "invoke", "f": "write", "value": 1, "time": 1500000000},\n' + (
-    ' {"process": 0, "type": "ok", "f": "write", "value": 1}]'
-)
+JSON = """[{"process": 0, "type": "invoke", "f": "write", "value": 1, "time": 1500000000},
+ {"process": 0, "type": "ok", "f": "write", "value": 1}]"""
 LIST = "(" + LINES + ")"
 
 

@@ -101,5 +101,5 @@ def test_a_bank_begins_with_its_balances() -> None:
 )
 def test_a_call_that_a_model_does_not_have_is_refused(model: Model, made: Call) -> None:
     """The message tells the operation and what there is."""
-    with pytest.raises(ModelError, match="operation 0: .* it has "):
+    with pytest.raises(ModelError, match=r"operation 0: .* it has "):
         model.action(made)
