@@ -21,6 +21,7 @@ from loadpath.caplab.history.reading import read_bytes
 from loadpath.caplab.history.writing import jsonable
 from loadpath.caplab.models.model import ModelError
 from loadpath.cli.entry import StoppedError, UsageError, asked
+from loadpath.cli.interruptible import SIGNALS
 from loadpath.cli.output import console_for, print_json
 
 VALID: Final = 0
@@ -134,13 +135,13 @@ def _telling(status: Status, history: History) -> Callable[[int], None]:
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """End at SIGTERM and SIGHUP as at Ctrl-C: nothing is half printed."""
+    """End at once at Ctrl-C, SIGTERM and SIGHUP: nothing is half printed."""
 
     def stop(number: int, frame: object) -> None:
         del frame
         raise StoppedError(number)
 
-    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, stop) for number in SIGNALS}
     try:
         yield
     finally:
