@@ -11,7 +11,7 @@ from loadpath.caplab.history.errors import HistoryError
 from loadpath.caplab.history.history import Op, Type
 
 LINE: Final = re.compile(
-    r"^(?:[^{}\[\]\"]*\s)?:?([\w.-]+)\s+:(invoke|ok|fail|info)\s+:(\S+)(?:\s+(.*?))?\s*$",
+    r"^(?:.*?\s)?:?([\w.-]+)\s+:(invoke|ok|fail|info)\s+:(\S+)(?:\s+(.*?))?\s*$",
     re.MULTILINE,
 )
 

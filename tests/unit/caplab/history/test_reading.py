@@ -44,13 +44,14 @@ def test_a_console_log_is_read() -> None:
         "INFO  jepsen.util - 0\t:invoke\t:read\tnil\n"
         "INFO  jepsen.util - 1 :invoke :cas [1 2]\n"
         "INFO  jepsen.util - :nemesis :info :start nil\n"
-        "INFO  jepsen.util - 0 :fail :read :timed-out\n"
+        "INFO [2021-02-03 10:00:00,123] jepsen worker 0 - jepsen.util 0 :fail :read :timed-out\n"
         "INFO  jepsen.util - 1 :ok :cas [1 2]\n"
     )
     assert history.refusals
     assert [op.process for op in history] == [0, 1, "nemesis", 0, 1]
     assert (history[3].value, history[3].error) == (None, "timed-out")
     assert history[1].value == (1, 2)
+    assert history[3].f == "read"
     assert history[1].line == 3
 
 
