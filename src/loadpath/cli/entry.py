@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 FAILED: Final = 1
 ASKED_WRONGLY: Final = 2
 INTERRUPTED: Final = 130
+# Commands whose exit codes 1 and 2 are verdicts: what they end with when they failed, and when they
+# were asked wrongly (EX_DATAERR and EX_USAGE of sysexits.h).
+VERDICTS: Final = {"check": (65, 64)}
 EXTRAS: Final = "pip install '.[all]' in a checkout of loadpath, or make setup"
 
 # What each group of commands does, and what it does with the timeline: told here, where lists of
@@ -115,18 +118,26 @@ def run(arguments: Sequence[str]) -> int:
     """
     _prepare_streams()
     if sys.stdout is None:
-        _say("standard output is closed: send it to a file, or to /dev/null")
-        return FAILED
+        closed = OSError("standard output is closed: send it to a file, or to /dev/null")
+        _say(str(closed))
+        return _code_of(closed, arguments)
     try:
         return _called(arguments)
     except (KeyboardInterrupt, StoppedError) as error:
         return 128 + error.number if isinstance(error, StoppedError) else INTERRUPTED
-    except BrokenPipeError:
+    except BrokenPipeError as error:
         sys.stdout = None  # nobody reads our output any more: nothing is flushed at exit
-        return FAILED
+        return _code_of(error, arguments)
     except (ImportError, LoadpathError, OSError) as error:
         _say(_explained(error))
-        return ASKED_WRONGLY if isinstance(error, ValueError) else FAILED
+        return _code_of(error, arguments)
+
+
+def _code_of(error: Exception, arguments: Sequence[str]) -> int:
+    if arguments and arguments[0] in VERDICTS:
+        failed, wrongly = VERDICTS[arguments[0]]
+        return wrongly if isinstance(error, UsageError) else failed
+    return ASKED_WRONGLY if isinstance(error, ValueError) else FAILED
 
 
 def _prepare_streams() -> None:
@@ -188,6 +199,7 @@ def make_app() -> "App":
             commands.command(f"loadpath.cli.{module}:{name}", name=name, help=does)
         app.command(commands)
     for name, about in (
+        ("check", "Judge a history of operations: linearizable, serializable, nothing lost."),
         ("guide", "Say where each chapter of the guide lives."),
         ("doctor", "Say what is installed, what is missing, and what that costs."),
         ("version", "Say which versions run."),

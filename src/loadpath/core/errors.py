@@ -51,6 +51,8 @@ LoadpathError
 ├── caplab.bank.errors.TransferVoidError (RuntimeError)
 ├── caplab.bank.errors.UnknownAccountError (LookupError)
 ├── caplab.extras.ExtraMissingError (ImportError)
+├── caplab.history.errors.HistoryError (ValueError)
+├── caplab.models.model.ModelError (ValueError)
 ├── cli.entry.StoppedError
 ├── cli.entry.UsageError (ValueError)
 ├── core.settings.SettingsError (ValueError)
