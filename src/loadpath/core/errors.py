@@ -2,6 +2,7 @@
 
 LoadpathError
 ├── InDoubtError
+│   ├── cache.errors.DatabaseInDoubtError (ConnectionError)
 │   ├── http.errors.ResponseInvalidError (ValueError)
 │   ├── http.errors.ResponseLostError (ConnectionError)
 │   ├── http.errors.ResponseTimeoutError (TimeoutError)
@@ -12,6 +13,7 @@ LoadpathError
 │   └── systems.timeline.load.client.AnswerLostError (ConnectionError)
 ├── RejectedError
 │   ├── balance.balancer.NoEndpointError (ConnectionError)
+│   ├── cache.errors.DatabaseUnavailableError (ConnectionError)
 │   ├── cache.errors.NotOpenError (RuntimeError)
 │   ├── cache.errors.TooManyWritesError (RuntimeError)
 │   ├── core.ids.ClockWentBack (RuntimeError)
