@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from loadpath.cache import (
     EntryOptions,
     MultiLayerCache,
+    StreamQueue,
     TrackingBackplane,
     ValkeyStore,
     Write,
-    StreamQueue,
     WriteBehind,
     tracking,
 )

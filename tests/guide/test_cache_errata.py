@@ -14,9 +14,9 @@ import pytest
 from loadpath.cache import (
     EntryOptions,
     MultiLayerCache,
+    StreamQueue,
     Successions,
     ValkeyStore,
-    StreamQueue,
     WriteBehind,
     warm,
 )

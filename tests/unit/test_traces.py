@@ -31,19 +31,20 @@ ORACLE = b"".join(RECORD.pack(100 + n, key, 512, after) for n, (key, after) in e
     ],
 )  # fmt: skip
 @pytest.mark.parametrize(
-    ("suffix", "pack"),
+    "packing",
     [
-        ("", bytes),
-        (".gz", gzip.compress),
-        (".xz", lzma.compress),
-        (".zst", zstandard.ZstdCompressor().compress),
+        pytest.param(("", bytes), id="as-it-is"),
+        pytest.param((".gz", gzip.compress), id="gzip"),
+        pytest.param((".xz", lzma.compress), id="xz"),
+        pytest.param((".zst", zstandard.ZstdCompressor().compress), id="zstd"),
     ],
 )
 def test_every_format_packed_or_not(
-    tmp_path: Path, name: str, data: bytes, keys: list[str], suffix: str,
-    pack: Callable[[bytes], bytes],
+    tmp_path: Path, name: str, data: bytes, keys: list[str],
+    packing: tuple[str, Callable[[bytes], bytes]],
 ) -> None:  # fmt: skip
     """The keys come in the order of the requests."""
+    suffix, pack = packing
     path = tmp_path / (name + suffix)
     path.write_bytes(pack(data))
     assert list(read(path)) == keys

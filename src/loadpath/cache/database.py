@@ -14,6 +14,8 @@ try:
 except ModuleNotFoundError as error:
     raise ExtraMissingError("what is kept in PostgreSQL") from error
 
+__all__ = ["Database", "asyncpg", "checked_table"]
+
 _INSTALLING = 7_236_270_107  # any number that no other user of the database locks
 _NAME = re.compile(r"[a-z_][a-z0-9_]{0,39}(\.[a-z_][a-z0-9_]{0,39})?")
 _REFUSED = (

@@ -86,7 +86,9 @@ class InvalidationOutbox:
         await asyncio.wait([self._task])
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[tuple[asyncpg.Connection, AfterCommit]]:
+    async def transaction(
+        self,
+    ) -> AsyncIterator[tuple[asyncpg.pool.PoolConnectionProxy, AfterCommit]]:
         """Open a transaction that commits its invalidations with its data.
 
         Yields:
@@ -97,10 +99,9 @@ class InvalidationOutbox:
             Exception: What the block or the database raised; then nothing is invalidated.
         """
         collected = AfterCommit()
-        async with self._pool.acquire() as connection:
-            async with connection.transaction():
-                yield connection, collected
-                id_ = await self._kept(connection, collected)
+        async with self._pool.acquire() as connection, connection.transaction():
+            yield connection, collected
+            id_ = await self._kept(connection, collected)
         if id_ is not None:
             with suppress(LoadpathError):  # committed: the row, if it is there still, is left
                 await self._do([(id_, collected)])

@@ -52,9 +52,7 @@ class PostgresQueue:
             asyncpg.PostgresError: The database refused; nothing was changed.
         """
         name = self._table.rpartition(".")[2]
-        await self._database.install(
-            SCHEMA.replace("{table}", self._table).replace("{name}", name)
-        )
+        await self._database.install(SCHEMA.replace("{table}", self._table).replace("{name}", name))
 
     async def put(self, cache: MultiLayerCache, key: str, value: Any) -> int:
         """Commit a write, let the cache hold it, and return its version.
@@ -90,8 +88,9 @@ class PostgresQueue:
             await self._ask(
                 "INSERT INTO {table}_owner AS o (token, expires)"
                 " VALUES ($1, clock_timestamp() + make_interval(secs => $2))"
-                " ON CONFLICT (one) DO UPDATE SET token = excluded.token, expires = excluded.expires"
-                " WHERE o.token = excluded.token OR o.expires <= clock_timestamp() RETURNING one",
+                " ON CONFLICT (one) DO UPDATE SET token = excluded.token, expires ="
+                " excluded.expires WHERE o.token = excluded.token OR o.expires <= clock_timestamp()"
+                " RETURNING one",
                 token,
                 lease,
             )

@@ -45,7 +45,7 @@ async def outbox_of(
 
 async def left(pool: asyncpg.Pool) -> int:
     """Return how many rows wait."""
-    return int(await pool.fetchval(f"SELECT count(*) FROM {TABLE}"))  # noqa: S608 - our own
+    return int(await pool.fetchval(f"SELECT count(*) FROM {TABLE}"))
 
 
 async def test_a_commit_invalidates_at_once(server: Valkey, pool: asyncpg.Pool) -> None:
@@ -68,12 +68,12 @@ async def test_a_rollback_invalidates_nothing(server: Valkey, pool: asyncpg.Pool
     """Neither the block's error, nor an entity without a rule, which ends the transaction."""
     async with outbox_of(server.url, pool) as (cache, outbox):
         await cache.set("a", 1)
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(ZeroDivisionError):  # noqa: PT012 - the transaction
             async with outbox.transaction() as (connection, later):
                 await connection.execute("UPDATE outbox_row SET value = 'new'")
                 later.delete("a")
                 raise ZeroDivisionError
-        with pytest.raises(LookupError, match="nobody"):
+        with pytest.raises(LookupError, match="nobody"):  # noqa: PT012 - the transaction
             async with outbox.transaction() as (connection, later):
                 await connection.execute("UPDATE outbox_row SET value = 'new'")
                 later.invalidate_entity("nobody", 1)
@@ -98,7 +98,7 @@ async def test_another_process_does_what_a_killed_one_left(
         process.send_signal(signal.SIGKILL)
         await process.wait()
         async with asyncio.timeout(30):
-            while await cache.get("row") is not None or await left(pool):
+            while await cache.get("row") is not None or await left(pool):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert outbox.drained >= 1
 
@@ -116,7 +116,7 @@ async def test_rows_stay_until_the_shared_layer_has_heard(
     server._started().send_signal(signal.SIGCONT)
     async with outbox_of(server.url, pool) as (cache, _):
         async with asyncio.timeout(30):
-            while await left(pool):
+            while await left(pool):  # noqa: ASYNC110 - another process does it
                 await asyncio.sleep(0.01)
         assert await cache.get("row") is None
 
