@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from loadpath.cache import (
     EntryOptions,
     MultiLayerCache,
+    StreamQueue,
     TrackingBackplane,
     ValkeyStore,
     Write,
@@ -74,7 +75,7 @@ async def writes_behind(client: RespClient, cache: MultiLayerCache) -> None:
     async def apply(writes: Sequence[Write]) -> None:
         table.update({write.key: write.value for write in writes})
 
-    async with WriteBehind(cache, client, apply) as writes:
+    async with WriteBehind(cache, StreamQueue(client), apply) as writes:
         for views in range(100):
             await writes.put("page:1", views)
     print(f"the database has {table}, told in {writes.snapshot().applied} writes of 100")

@@ -4,13 +4,11 @@ The peer is LRU, what most caches are: cachetools, functools, lru-cache, the gui
 points of hit ratio above it.
 """
 
-import gzip
-import struct
-from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
 from random import Random
 
+from benchmarks.cache.traces import read
 from benchmarks.result import Result
 from loadpath.cache.barriers import Barriers
 from loadpath.cache.entry import Entry
@@ -26,8 +24,6 @@ WARM = ACCESSES // 6
 SIZES = (0.001, 0.01)
 NEVER_WORSE = -0.3
 CLEARLY_BETTER = 8.0
-RECORD = struct.Struct("<IQIq")
-"""One request of libCacheSim's oracleGeneral: time, object, size, next time."""
 
 
 def compared() -> list[Result]:
@@ -114,30 +110,3 @@ def drifting(*, seed: int) -> list[str]:
     """Return a power law whose popular keys change all the time."""
     trace = zipf(1.0, seed=seed)
     return [str((int(key) + place // 500) % UNIVERSE) for place, key in enumerate(trace)]
-
-
-def read(path: Path) -> Iterator[str]:
-    """Yield the keys of a trace: a key a line (LIRS), ranges (ARC), csv, or oracleGeneral."""
-    data = path.read_bytes()
-    data = gzip.decompress(data) if path.suffix == ".gz" else data
-    if b"\x00" in data[:4_096]:
-        whole = len(data) - len(data) % RECORD.size
-        yield from (str(key) for _, key, _, _ in RECORD.iter_unpack(data[:whole]))
-        return
-    for line in data.decode("utf-8", "replace").splitlines():
-        yield from keys_of(line)
-
-
-def keys_of(line: str) -> Iterator[str]:
-    """Yield the keys that one line of a trace asks for."""
-    if "," in line:
-        fields = [field.strip() for field in line.split(",")]
-        if fields[0].replace(".", "").isdigit():  # not the header
-            yield fields[1]
-        return
-    fields = line.split()
-    if len(fields) == 4 and all(field.isdigit() for field in fields):
-        begin, count = int(fields[0]), int(fields[1])
-        yield from map(str, range(begin, begin + count))
-    elif fields and fields[0] != "*":
-        yield fields[0]

@@ -14,6 +14,7 @@ import pytest
 from loadpath.cache import (
     EntryOptions,
     MultiLayerCache,
+    StreamQueue,
     Successions,
     ValkeyStore,
     WriteBehind,
@@ -315,7 +316,7 @@ class Ours:
         async def hang(_: object) -> None:
             await asyncio.Event().wait()
 
-        dying = WriteBehind(self._nodes[0], self.server, hang, lease=0.2)
+        dying = WriteBehind(self._nodes[0], StreamQueue(self.server), hang, lease=0.2)
         await dying.__aenter__()
         await dying.put(key, value)
         assert dying._task is not None
@@ -328,7 +329,7 @@ class Ours:
         async def apply(writes: Any) -> None:
             self.database.update({write.key: write.value for write in writes})
 
-        async with WriteBehind(self._nodes[0], self.server, apply) as writes:
+        async with WriteBehind(self._nodes[0], StreamQueue(self.server), apply) as writes:
             await writes.flush(timeout=30)
 
     async def seen(self, user: str, key: str) -> None:

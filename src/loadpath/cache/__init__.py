@@ -10,6 +10,8 @@ from loadpath.cache.coalesce import Write
 from loadpath.cache.commit import AfterCommit
 from loadpath.cache.context import FillContext
 from loadpath.cache.errors import (
+    DatabaseInDoubtError,
+    DatabaseUnavailableError,
     ExtraMissingError,
     FactoryTimeoutError,
     KeyArgumentError,
@@ -31,6 +33,7 @@ from loadpath.cache.plans import (
     warm_predicted,
 )
 from loadpath.cache.popular import PopularKeys
+from loadpath.cache.queue import Queued, WriteQueue
 from loadpath.cache.rules import InvalidationRules
 from loadpath.cache.stats import CacheStats, L1Stats, L2Stats, WriteBehindStats
 from loadpath.cache.store import Store
@@ -41,6 +44,8 @@ from loadpath.cache.windows import HitRatios
 if TYPE_CHECKING:
     from loadpath.cache.announcing import AnnouncedBackplane, AnnouncingStore
     from loadpath.cache.backplane import TrackingBackplane, tracking
+    from loadpath.cache.outbox import InvalidationOutbox
+    from loadpath.cache.postgres_queue import PostgresQueue
     from loadpath.cache.schedule import (
         EVERY_HOUR,
         EVERY_NIGHT,
@@ -48,6 +53,7 @@ if TYPE_CHECKING:
         ScheduleSnapshot,
         WarmupSchedule,
     )
+    from loadpath.cache.stream_queue import StreamQueue
     from loadpath.cache.valkey import ValkeyStore
     from loadpath.cache.write_behind import WriteBehind
 
@@ -56,8 +62,11 @@ _EXTRAS = {
     "AnnouncingStore": "loadpath.cache.announcing",
     "EVERY_HOUR": "loadpath.cache.schedule",
     "EVERY_NIGHT": "loadpath.cache.schedule",
+    "InvalidationOutbox": "loadpath.cache.outbox",
+    "PostgresQueue": "loadpath.cache.postgres_queue",
     "ScheduleSnapshot": "loadpath.cache.schedule",
     "ScheduledWarmup": "loadpath.cache.schedule",
+    "StreamQueue": "loadpath.cache.stream_queue",
     "TrackingBackplane": "loadpath.cache.backplane",
     "ValkeyStore": "loadpath.cache.valkey",
     "WarmupSchedule": "loadpath.cache.schedule",
@@ -75,11 +84,14 @@ __all__ = [
     "AnnouncedBackplane",
     "AnnouncingStore",
     "CacheStats",
+    "DatabaseInDoubtError",
+    "DatabaseUnavailableError",
     "EntryOptions",
     "ExtraMissingError",
     "FactoryTimeoutError",
     "FillContext",
     "HitRatios",
+    "InvalidationOutbox",
     "InvalidationRules",
     "KeyArgumentError",
     "L1Stats",
@@ -90,9 +102,12 @@ __all__ = [
     "NotStorableError",
     "NotTrackingError",
     "PopularKeys",
+    "PostgresQueue",
+    "Queued",
     "ScheduleSnapshot",
     "ScheduledWarmup",
     "Store",
+    "StreamQueue",
     "Successions",
     "TooManyWritesError",
     "TrackingBackplane",
@@ -104,6 +119,7 @@ __all__ = [
     "Write",
     "WriteBehind",
     "WriteBehindStats",
+    "WriteQueue",
     "tracking",
     "warm",
     "warm_popular",

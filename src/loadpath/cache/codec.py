@@ -51,6 +51,18 @@ def encode(value: Any, *, created: float, fresh: float, tags: tuple[str, ...] = 
         raise NotStorableError(type(value).__name__, error) from error
 
 
+def encode_value(value: Any) -> bytes:
+    """Return a value alone, as it waits in a queue.
+
+    Raises:
+        NotStorableError: MessagePack cannot hold the value.
+    """
+    try:
+        return _encoder.encode(value)
+    except (TypeError, OverflowError, ValueError, RecursionError) as error:
+        raise NotStorableError(type(value).__name__, error) from error
+
+
 def decode(data: bytes, type_: Any = Any) -> Stored:
     """Return what `encode` wrote.
 

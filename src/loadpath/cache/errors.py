@@ -1,6 +1,6 @@
 """What a cache tells its caller; that a layer failed is counted and never told."""
 
-from loadpath.core.errors import LoadpathError, RejectedError
+from loadpath.core.errors import InDoubtError, LoadpathError, RejectedError
 
 
 class ExtraMissingError(LoadpathError, ImportError):
@@ -8,6 +8,14 @@ class ExtraMissingError(LoadpathError, ImportError):
 
     def __init__(self, part: str) -> None:
         super().__init__(f"{part} needs its extra: pip install 'loadpath[cache]'")
+
+
+class DatabaseUnavailableError(RejectedError, ConnectionError):
+    """Report that PostgreSQL cannot be reached; nothing was written."""
+
+
+class DatabaseInDoubtError(InDoubtError, ConnectionError):
+    """Report that PostgreSQL gave no answer: what was asked may be done; asking again is safe."""
 
 
 class NotOpenError(RejectedError, RuntimeError):

@@ -353,7 +353,7 @@ class MultiLayerCache:
         is scanned in steps, so it goes on serving.
 
         Raises:
-            ValueError: The pattern is empty, ends in a lone backslash, or L2 is a cluster.
+            ValueError: The pattern is empty or ends in a lone backslash.
         """
         here = await self._forget_matching(pattern)
         if self._remote is None:

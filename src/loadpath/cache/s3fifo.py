@@ -1,8 +1,11 @@
-"""S3-FIFO: a newcomer must be used twice to stay, and what is used is never moved on a hit.
+"""S3-FIFO: a newcomer must be used to stay, and what is used is never moved on a hit.
 
-Three queues: a small one for newcomers (a tenth), the main one, and the keys, without values, of
-those that left the small one unused. Who is used more than once in the small queue, or comes back
-while its key is remembered, enters the main queue; there an entry is spared once per use.
+Three queues: a small one for newcomers (a quarter), the main one, and the keys, without values, of
+those that left the small one unused. Who is used in the small queue, or comes back while its key is
+remembered, enters the main queue; there an entry is spared once per use.
+
+The paper gives newcomers a tenth and asks for two uses. That hits half a point to a point more on
+power laws, and up to three less than LRU where recent use tells most (traces of ORMs, of disks).
 
 Source: J. Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023.
 """
@@ -14,8 +17,10 @@ from loadpath.cache.entry import Entry
 from loadpath.cache.l1 import L1
 from loadpath.core.clock import Clock
 
-SMALL = 0.1
+SMALL = 0.25
 """Share of the layer that newcomers get."""
+FEW = 16
+"""Entries that newcomers get at least, as far as there are as many: fewer tell nothing of use."""
 
 
 class S3Fifo(L1):
@@ -36,7 +41,7 @@ class S3Fifo(L1):
         self._main: OrderedDict[str, Entry] = OrderedDict()
         self._ghosts: OrderedDict[str, None] = OrderedDict()
         self._small_bytes = 0
-        self._small_entries = max(1, int(max_entries * SMALL))
+        self._small_entries = max(min(FEW, max_entries), int(max_entries * SMALL))
         self._small_share = max_bytes * SMALL
 
     def _enter(self, key: str, entry: Entry) -> None:
@@ -66,7 +71,7 @@ class S3Fifo(L1):
         self._leave_small(key, entry)
         if now >= entry.keep_until:
             return key
-        if entry.uses > 1:
+        if entry.uses:
             entry.uses = 0
             self._join_main(key, entry)
             return None

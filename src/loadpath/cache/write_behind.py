@@ -1,10 +1,9 @@
 """Acknowledge a write once it is in a durable queue; apply it to the database soon after.
 
-The write and the cache entry are one script, so a reader never sees one without the other. The
-queue is a stream on the server: a process that dies loses nothing, another one goes on. One process
-applies at a time; a write whose reply was lost is applied again with the same version, so the
-database must ignore versions that it has seen. Guide: chapter 5, write-behind, which loses data by
-`setImmediate`. Durable means what the server's `appendfsync` means.
+The queue is a stream on Valkey or a table of PostgreSQL: a process that dies loses nothing, another
+one goes on. One process applies at a time; a write whose reply was lost is applied again with the
+same version, so the database must ignore versions that it has seen. Guide: chapter 5, write-behind,
+which loses data by `setImmediate`.
 """
 
 import asyncio
@@ -12,40 +11,26 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from random import Random
 from secrets import token_hex
-from typing import Any, Final, Self
+from typing import Any, Self
 
-import msgspec
-
-from loadpath.cache.coalesce import Write, coalesced, version_of
-from loadpath.cache.codec import encode
-from loadpath.cache.errors import NotStorableError, TooManyWritesError
+from loadpath.cache.coalesce import Write, coalesced
 from loadpath.cache.multilayer import MultiLayerCache
-from loadpath.cache.names import Names
-from loadpath.cache.scripts import script
+from loadpath.cache.queue import Queued, WriteQueue
 from loadpath.cache.stats import WriteBehindStats
 from loadpath.core.backoff import Backoff
-from loadpath.core.clock import SystemClock
 from loadpath.core.errors import LoadpathError
-from loadpath.resp import Commands, run_script
-from loadpath.resp.encoding import Argument
 
 Apply = Callable[[Sequence[Write]], Awaitable[object]]
 """Applies writes to the database, each conditional on its version; raises if one was not."""
-ENQUEUE: Final = script("enqueue")
-OWN: Final = script("own")
-BURY: Final = script("bury")
 
 
 class WriteBehind:
     """Write to the cache now and to the database soon, as an async context manager.
 
     Args:
-        cache: The cache whose entries are written; its store has the same prefix.
-        commands: How to reach the server; its errors reach whoever writes.
+        cache: The cache whose entries are written.
+        queue: Where writes wait, such as `StreamQueue(client)`; its errors reach whoever writes.
         apply: Applies writes to the database.
-        prefix: The prefix of the cache's store.
-        max_queued: Most writes in the queue; more are refused.
-        max_dead: Most dead letters; beyond it the queue stands still.
         batch: Most writes read from the queue at once.
         interval: How long to wait for writes when there are none (s).
         lease: How long a process that applies is trusted to be alive without a sign (s).
@@ -58,12 +43,9 @@ class WriteBehind:
     def __init__(
         self,
         cache: MultiLayerCache,
-        commands: Commands,
+        queue: WriteQueue,
         apply: Apply,
         *,
-        prefix: str = "cache:",
-        max_queued: int = 100_000,
-        max_dead: int = 10_000,
         batch: int = 500,
         interval: float = 0.05,
         lease: float = 5.0,
@@ -71,20 +53,14 @@ class WriteBehind:
         drain_timeout: float = 10.0,
         backoff: Backoff | None = None,
     ) -> None:
-        if min(max_queued, max_dead, batch) < 1 or not min(interval, lease) > 0:
+        if batch < 1 or not min(interval, lease) > 0:
             raise ValueError(
-                "max_queued, max_dead and batch must be at least 1, interval and lease above 0 s, "
-                f"not {max_queued}, {max_dead}, {batch}, {interval}, {lease}"
+                "batch must be at least 1, interval and lease above 0 s, "
+                f"not {batch}, {interval}, {lease}"
             )
         self._cache = cache
-        self._commands = commands
+        self._queue = queue
         self._apply = apply
-        self._names = Names(prefix)
-        self._queue = f"#{prefix}writes"
-        self._dead = f"#{prefix}writes:dead"
-        self._owner = f"#{prefix}writes:owner"
-        self._max_queued = max_queued
-        self._max_dead = max_dead
         self._batch = batch
         self._interval = interval
         self._lease = lease
@@ -115,7 +91,7 @@ class WriteBehind:
             self._task.cancel()
             await asyncio.wait([self._task])
             with suppress(LoadpathError, OSError):
-                await run_script(self._commands, OWN, [self._owner], [self._token, 0])
+                await self._queue.own(self._token, lease=0)
 
     async def put(self, key: str, value: Any) -> int:
         """Write a value; it is queued durably and in the shared layer when this returns.
@@ -126,26 +102,13 @@ class WriteBehind:
         Raises:
             TooManyWritesError: The queue is full; nothing was written.
             NotStorableError: The value cannot be sent.
+            NotOpenError: The cache is not open.
             RejectedError: The server cannot be reached; nothing was written.
             InDoubtError: It may have been written; writing it again is safe.
         """
-        options = self._cache.options
-        body = encode(value, created=SystemClock.time(), fresh=options.l2_ttl)
-        life = int((options.l2_ttl + options.grace) * 1000)
-        keys = [
-            self._queue, self._names.prefix + key, self._names.leases + key, self._names.stamp,
-            self._names.floor,
-        ]  # fmt: skip
-        self._cache.changed(key)
-        try:
-            arguments: list[Argument] = [self._max_queued, key, _packed(value), life, body]
-            id_: Any = await run_script(self._commands, ENQUEUE, keys, arguments)
-        finally:
-            self._cache.changed(key)
-        if id_ is None:
-            raise TooManyWritesError(self._max_queued)
+        version = await self._queue.put(self._cache, key, value)
         self.queued += 1
-        return version_of(id_)
+        return version
 
     async def flush(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - its own words
         """Return once the queue is empty.
@@ -154,17 +117,16 @@ class WriteBehind:
             TimeoutError: It was not, in `timeout` seconds.
         """
         async with asyncio.timeout(timeout):
-            while await self._commands.execute("XLEN", self._queue):  # noqa: ASYNC110 - no event
+            while await self._queue.length():  # noqa: ASYNC110 - no event
                 await asyncio.sleep(self._interval)
 
     async def dead_letters(self, count: int = 100) -> list[tuple[Write, str]]:
         """Return the oldest writes that could not be applied, each with the reason."""
-        found: Any = await self._commands.execute("XRANGE", self._dead, "-", "+", "COUNT", count)
-        return [(_write(id_, fields), _field(fields, b"why").decode()) for id_, fields in found]
+        return await self._queue.dead_letters(count)
 
     async def forget_dead_letters(self) -> None:
         """Remove every dead letter, once somebody has looked at them."""
-        await self._commands.execute("UNLINK", self._dead)
+        await self._queue.forget_dead_letters()
 
     def snapshot(self) -> WriteBehindStats:
         """Return the counts of this moment."""
@@ -192,25 +154,20 @@ class WriteBehind:
 
     async def _own(self) -> bool:
         """Return whether we are the one who applies."""
-        milliseconds = int(self._lease * 1000)
-        return bool(
-            await run_script(self._commands, OWN, [self._owner], [self._token, milliseconds])
-        )
+        return await self._queue.own(self._token, lease=self._lease)
 
     async def _step(self) -> bool:
         """Apply one batch and return whether there was one."""
-        found: Any = await self._commands.execute(
-            "XRANGE", self._queue, "-", "+", "COUNT", self._batch
-        )
+        found = await self._queue.oldest(self._batch)
         if not found:
             return False
-        writes = coalesced([_write(id_, fields) for id_, fields in found])
+        writes = coalesced([one.write for one in found])
         try:
             await self._applied(writes)
         except self._poison as error:
             await self._isolate(found, error)
             return True
-        await self._commands.execute("XDEL", self._queue, *[id_ for id_, _ in found])
+        await self._queue.done(self._cache, found)
         self.applied += len(writes)
         self.coalesced += len(found) - len(writes)
         return True
@@ -230,40 +187,21 @@ class WriteBehind:
             with suppress(LoadpathError, OSError):
                 await self._own()
 
-    async def _isolate(self, found: Any, error: Exception) -> None:
+    async def _isolate(self, found: Sequence[Queued], error: Exception) -> None:
         """Apply one write after the other; what is poison becomes a dead letter."""
-        for id_, fields in found:
-            write = _write(id_, fields)
+        for one in found:
             try:
                 if len(found) > 1:
-                    await self._applied([write])
+                    await self._applied([one.write])
                 else:
                     raise error
             except self._poison as reason:
-                await self._bury(id_, reason)
+                await self._bury(one, reason)
             else:
-                await self._commands.execute("XDEL", self._queue, id_)
+                await self._queue.done(self._cache, [one])
                 self.applied += 1
 
-    async def _bury(self, id_: bytes, reason: Exception) -> None:
+    async def _bury(self, one: Queued, reason: Exception) -> None:
         why = f"{type(reason).__name__}: {reason}"[:1_000]
-        arguments: list[Argument] = [self._max_dead, id_, why]
-        if not await run_script(self._commands, BURY, [self._queue, self._dead], arguments):
-            raise TooManyWritesError(self._max_dead)
+        await self._queue.bury(self._cache, one, why)
         self.buried += 1
-
-
-def _packed(value: Any) -> bytes:
-    try:
-        return msgspec.msgpack.encode(value)
-    except (TypeError, OverflowError, ValueError, RecursionError) as error:
-        raise NotStorableError(type(value).__name__, error) from error
-
-
-def _write(id_: bytes, fields: Sequence[bytes]) -> Write:
-    value = msgspec.msgpack.decode(_field(fields, b"value"))
-    return Write(_field(fields, b"key").decode(), value, version_of(id_))
-
-
-def _field(fields: Sequence[bytes], name: bytes) -> bytes:
-    return dict(zip(fields[::2], fields[1::2], strict=True))[name]

@@ -2,6 +2,7 @@
 
 LoadpathError
 ├── InDoubtError
+│   ├── cache.errors.DatabaseInDoubtError (ConnectionError)
 │   ├── caplab.bank.errors.TransferInDoubtError (ConnectionError)
 │   ├── http.errors.ResponseInvalidError (ValueError)
 │   ├── http.errors.ResponseLostError (ConnectionError)
@@ -13,6 +14,7 @@ LoadpathError
 │   └── systems.timeline.load.client.AnswerLostError (ConnectionError)
 ├── RejectedError
 │   ├── balance.balancer.NoEndpointError (ConnectionError)
+│   ├── cache.errors.DatabaseUnavailableError (ConnectionError)
 │   ├── cache.errors.NotOpenError (RuntimeError)
 │   ├── cache.errors.TooManyWritesError (RuntimeError)
 │   ├── caplab.bank.errors.BankUnavailableError (ConnectionError)

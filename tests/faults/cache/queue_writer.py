@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from loadpath.cache import MultiLayerCache, ValkeyStore, Write, WriteBehind
 from loadpath.resp import RespClient
+from tests.faults.cache.queue_place import QueuePlace
 
 
 async def never(_: Sequence[Write]) -> None:
@@ -13,12 +14,13 @@ async def never(_: Sequence[Write]) -> None:
     await asyncio.Event().wait()
 
 
-async def main(url: str) -> None:
+async def main(place: QueuePlace) -> None:
     """Print each write once it is acknowledged."""
     async with (
-        RespClient(url) as client,
+        RespClient(place.url) as client,
         MultiLayerCache(ValkeyStore(client)) as cache,
-        WriteBehind(cache, client, never, lease=0.5) as writes,
+        place.queue(client) as queue,
+        WriteBehind(cache, queue, never, lease=0.5) as writes,
     ):
         number = 0
         while True:
@@ -27,4 +29,4 @@ async def main(url: str) -> None:
             print(f"k{number % 7}", number, flush=True)  # noqa: T201 - the test reads it
 
 
-asyncio.run(main(sys.argv[1]))
+asyncio.run(main(QueuePlace(*sys.argv[1:])))
