@@ -222,7 +222,7 @@ async def test_what_cannot_start_says_why_and_leaves_nothing(tmp_path: Path) -> 
     code, words = await ended(running)
     assert code == 1
     assert "nonsense.pem" in words
-    assert "a worker did not come up" in words
+    assert "a worker did not come up (exit code 1)" in words
 
 
 async def ended(running: Fleet) -> tuple[int, str]:

@@ -31,6 +31,9 @@ STEADY = 10.0
 ANSWER_WITHIN = 30.0
 """How long an order may take (s)."""
 
+LAST_WORDS = 2.0
+"""How long a worker that did not come up may take to say why (s)."""
+
 KILL_AFTER = 5.0
 """How long beyond its patience a worker may take to end (s)."""
 
@@ -223,6 +226,10 @@ class Slot:
     async def _leave(self) -> None:
         """Leave nothing of a process that has let go of us; one that still drains may finish."""
         self.served = None
+        if self.state == "starting" and self._process is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_WORDS):
+                    await self._process.wait()
         if not self._ending:
             self.state = "gone"
             self.kill()

@@ -224,7 +224,7 @@ class Supervisor:
         async with self._reloading:
             try:
                 taken = await self._take_over(await asyncio.to_thread(self._read))
-            except (LoadpathError, OSError) as error:
+            except (LoadpathError, OSError, ValueError) as error:
                 self.problem = str(error)
                 _log.error("the old settings stay: %s", error)
                 raise ReloadError(self.problem) from error
