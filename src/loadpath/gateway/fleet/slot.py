@@ -77,6 +77,7 @@ class Slot:
         state: What it does.
         restarts: How often it was started again.
         served: What it serves, None while it does not.
+        drained: Endpoints that were out when it was started.
         first: Set when it served for the first time, or failed to.
     """
 
@@ -85,6 +86,7 @@ class Slot:
         self.state: Literal["starting", "serving", "gone"] = "gone"
         self.restarts = 0
         self.served: GatewaySettings | None = None
+        self.drained: frozenset[tuple[str, str]] = frozenset()
         self.first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._sockets = sockets
         self._owner = owner
@@ -191,7 +193,8 @@ class Slot:
             ours.close()
             raise
         try:
-            self._channel.send(Serve(self.number, settings, self._owner.drained_now()))
+            self.drained = frozenset(self._owner.drained_now())
+            self._channel.send(Serve(self.number, settings, sorted(self.drained)))
             while (report := await self._channel.receive()) is not None:
                 self._hear(report, settings)
         finally:

@@ -16,8 +16,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 import msgspec
 
 from loadpath.gateway.passing.forwarded import read_forwarded
-from loadpath.http import ProtocolError
 from loadpath.http.authority import checked_authority
+from loadpath.http.errors import ProtocolError
 
 _HOPS = 64
 

@@ -262,8 +262,6 @@ class ClientConnection(asyncio.Protocol):
         if head.length:
             self._wants_continue = head.expects_continue
             self._take_body()
-            if not self._body_done and self._ending is None and self._body_size <= HIGH_WATER:
-                self._resume_reading()
         else:
             parser.next_event()
             self._body_done = True
@@ -295,6 +293,8 @@ class ClientConnection(asyncio.Protocol):
             self._break_body(error)
         if self._body_size > HIGH_WATER:
             self._pause_reading()
+        elif not self._body_done and self._ending is None:
+            self._resume_reading()
         _wake(self._waiter)
 
     def _break_body(self, error: Exception) -> None:

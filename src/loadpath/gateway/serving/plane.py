@@ -11,8 +11,8 @@ from time import time
 import msgspec
 
 from loadpath.core.clock import Clock, SystemClock
-from loadpath.gateway.exchange import AnswerHead, Exchange, Field, Pieces, Reply, Transform
-from loadpath.gateway.passing.clients import TrustedProxies
+from loadpath.gateway.exchange import AnswerHead, Exchange, Pieces, Reply, Transform
+from loadpath.gateway.passing.clients import Told, TrustedProxies
 from loadpath.gateway.passing.fields import client_fields, upstream_fields
 from loadpath.gateway.passing.problems import GatewayError, problem_of
 from loadpath.gateway.passing.requestid import request_id
@@ -120,12 +120,10 @@ class Plane:
         passage = _Passage(exchange, live)
         figures = self.figures
         try:
-            if told.disputed:
-                raise GatewayError(400, "Forwarded and X-Forwarded-For name different clients")
             if head.path == b"*":
                 await self._reply(connection, passage, _options())
                 return
-            route = passage.route = self._route(live, exchange, told.authority or head.authority)
+            route = passage.route = self._route(live, exchange, _asked(told, head))
             figures = route.figures
             figures.under_way += 1
             connection.limit_body(route.most)
@@ -437,6 +435,17 @@ class Plane:
                 referer=index.get(b"referer", b"").decode("latin-1"),
             )
         )
+
+
+def _asked(told: Told, head: RequestHead) -> bytes:
+    """Return the host and port that are asked.
+
+    Raises:
+        GatewayError: Nobody can say who asks.
+    """
+    if told.disputed:
+        raise GatewayError(400, "Forwarded and X-Forwarded-For name different clients")
+    return told.authority or head.authority
 
 
 def _passes_trailer(exchange: Exchange, response: Response) -> bool:
