@@ -124,8 +124,9 @@ def client_fields(head: ResponseHead) -> list[Field]:
 
 @lru_cache(maxsize=4096)
 def _ends_here(name: bytes) -> bool:
-    """Return whether a field of an answer belongs to the connection that it came over."""
-    return name.lower() in _FRAMING
+    """Return whether a field of an answer belongs to its connection, or is written by us."""
+    lower = name.lower()
+    return lower in _FRAMING or lower == b"x-request-id"
 
 
 @lru_cache(maxsize=256)

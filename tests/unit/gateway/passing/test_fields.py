@@ -96,6 +96,12 @@ def test_answers_lose_their_framing() -> None:
     assert found == [(b"X", b"b")]
 
 
+def test_an_answer_has_one_request_id() -> None:
+    """The gateway writes it; that of an upstream which sends it back would be a second one."""
+    text = b"HTTP/1.1 200 OK\r\nx-request-id: theirs\r\nX: b\r\n"
+    assert client_fields(parse_response_head(text, 0, len(text))) == [(b"X", b"b")]
+
+
 def test_rules_set_and_remove() -> None:
     """Whatever case a field is in."""
     rules = FieldRules(HeaderRules(set={"X-A": "1"}, remove=("X-B",)))
