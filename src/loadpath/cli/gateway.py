@@ -10,6 +10,7 @@ from loadpath.cli.output import console_for, print_json
 from loadpath.core.settings import SettingsError, load
 from loadpath.gateway.__main__ import serve
 from loadpath.gateway.reading import missing_files, problems
+from loadpath.gateway.serving.usable import unusable
 from loadpath.gateway.settings.gateway import GatewaySettings
 
 WRONG: Final = 1
@@ -58,5 +59,5 @@ def _problems(config: Path) -> list[dict[str, str | int]]:
         where = error.path if error.line is None else f"line {error.line}"
         what = str(error).partition(f"{error.path}: ")[2] if error.line is None else str(error)
         return [{"path": where, "what": what or str(error)}]
-    found = [*problems(settings), *missing_files(settings)]
+    found = [*problems(settings), *missing_files(settings)] or [*unusable(settings)]
     return [{"path": each.path, "what": each.what} for each in found]

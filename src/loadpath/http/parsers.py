@@ -72,6 +72,11 @@ class _Stream:
         """Whether nothing is between two messages."""
         return self._body is None and self._at >= len(self._data)
 
+    @property
+    def held(self) -> int:
+        """Bytes that came and were not taken yet."""
+        return len(self._data) - self._at
+
     def rest(self) -> bytes:
         """Give away what has come and belongs to no message: the beginning of another protocol."""
         rest = self._data[self._at :]

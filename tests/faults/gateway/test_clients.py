@@ -229,6 +229,40 @@ async def test_pipelining_without_end_is_bounded() -> None:
         await until_free_of_clients(gateway)
 
 
+async def test_requests_that_wait_are_bounded_while_others_are_answered() -> None:
+    """A client that reads its answers cannot make the gateway hold what comes faster."""
+    request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+    async with between() as (gateway, backend):
+        reader, writer = await connect(gateway)
+        reading = asyncio.create_task(reader.read(-1))
+        most = 0
+        for _ in range(400):
+            writer.write(request * 2_000)
+            await asyncio.sleep(0.005)
+            (connection,) = gateway.connections._open
+            most = max(most, connection._parser.held)
+        assert len(backend.heads) > 10
+        assert most < 2**20
+        writer.transport.abort()
+        await reading
+        await until_free_of_clients(gateway)
+
+
+async def test_a_large_head_behind_many_requests_is_read() -> None:
+    """What waits does not keep the rest of a head or of a body from being read."""
+    small = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * 100
+    large = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: X\r\nX: " + b"y" * 200_000 + b"\r\n\r\n"
+    body = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n" + b"z" * 300_000
+    last = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    async with between(limits={"head": 400_000}) as (gateway, backend):
+        reader, writer = await connect(gateway)
+        writer.write(small + large + small + body + small + last)
+        await reader.read(-1)
+        writer.close()
+        assert len(backend.heads) == 303
+        assert backend.bodies[-102] == b"z" * 300_000
+
+
 async def until_free_of_clients(gateway: Gateway) -> None:
     """Wait until no client is connected."""
     await until(lambda: not len(gateway.connections))

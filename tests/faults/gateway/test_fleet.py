@@ -119,6 +119,28 @@ async def test_a_killed_worker_is_started_again(tmp_path: Path) -> None:
         assert load.refused == 0
 
 
+async def test_a_drain_reaches_a_worker_that_starts_meanwhile(tmp_path: Path) -> None:
+    """What an operator takes out, or back, while a worker is started again holds there too."""
+    backend = answering()
+    async with backend.serving(), fleet(tmp_path, backend.address) as running:
+        path = f"/api/upstreams/api/endpoints/{backend.address}"
+        for action, answer in (("drain", b"503"), ("restore", b"200")):
+            os.kill((await running.status())["workers"][0]["pid"], signal.SIGKILL)
+            await running.until(lambda told: told["workers"][0]["state"] != "serving")
+            assert await running.ask("POST", f"{path}/{action}") == (200, {"workers": 1})
+            await running.until(lambda told: told["workers"][0]["state"] == "serving")
+            assert {await status_of(running.port) for _ in range(20)} == {answer}
+
+
+async def status_of(port: int) -> bytes:
+    """Return the status of an answer over a connection of its own."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    answer = await reader.read(-1)
+    writer.close()
+    return answer.split(b" ")[1]
+
+
 async def test_health_is_shared(tmp_path: Path) -> None:
     """Checks are made once and known to all; what an operator takes out stays out everywhere."""
     one, other = answering(), answering()
@@ -222,7 +244,7 @@ async def test_what_cannot_start_says_why_and_leaves_nothing(tmp_path: Path) -> 
     code, words = await ended(running)
     assert code == 1
     assert "nonsense.pem" in words
-    assert "a worker did not come up" in words
+    assert "a worker did not come up (exit code 1)" in words
 
 
 async def ended(running: Fleet) -> tuple[int, str]:

@@ -341,6 +341,25 @@ async def test_chunks_for_1_1_and_close_for_1_0() -> None:
     assert b"te: trailers" in backend.heads[1].lower()
 
 
+async def test_a_trailer_that_comes_with_its_body_passes() -> None:
+    """An answer that is whole at once keeps its trailer too."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"3\r\nabc\r\n0\r\nX-Sum: 3\r\n\r\n"
+        )
+        await writer.drain()
+        await reader.read(1)
+
+    async with between(Backend(answer)) as (gateway, _):
+        _, head, body = await ask(gateway, get("/", "TE: trailers"))
+        assert body == b"3\r\nabc\r\n0\r\nX-Sum: 3\r\n\r\n"
+        _, head, body = await ask(gateway, get())
+        assert b"Content-Length: 3" in head
+        assert body == b"abc"
+
+
 async def test_a_switch_needs_get_and_1_1() -> None:
     """RFC 9110 section 7.8: an upgrade of 1.0, by POST, or to h2c is not passed on."""
     fields = ("Upgrade: websocket", "Sec-WebSocket-Version: 13")

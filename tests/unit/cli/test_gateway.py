@@ -55,6 +55,34 @@ def test_what_is_no_settings_file(
     assert problem["path"] == path
 
 
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ('listeners = [{tls = [{certificate = "junk", key = "junk"}]}]', "$.listeners[0].tls[0]"),
+        ('[jwt.a]\nalgorithms = ["HS256"]\nsecret_file = "junk"', "$.jwt.a"),
+        ('[jwt.a]\nalgorithms = ["RS256"]\nkey_file = "junk"', "$.jwt.a"),
+        ('log = {access = "none/access.log"}', "$.log.access"),
+        ('log = {access = "."}', "$.log.access"),
+        ('upstreams.b = {endpoints = [{address = "b:1"}], health = {path = "/a b"}}',
+         "$.upstreams.b.health.path"),
+    ],
+)  # fmt: skip
+def test_what_could_not_start_is_not_good(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    text: str,
+    path: str,
+) -> None:
+    """Files that are there and are no certificate, no key; a path that cannot be asked."""
+    monkeypatch.chdir(tmp_path)
+    Path("junk").write_text("nonsense")
+    Path("gateway.toml").write_text(f"{text}\n{GOOD}")
+    assert run(["gateway", "check", "-c", "gateway.toml", "--json"]) == 1
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert problem["path"] == path
+
+
 def test_running_bad_settings_is_asking_wrongly(tmp_path: Path) -> None:
     """Exit code 2, as for every command that is asked for wrongly."""
     assert run(["gateway", "run", "-c", str(tmp_path / "none.toml")]) == 2

@@ -31,6 +31,9 @@ STEADY = 10.0
 ANSWER_WITHIN = 30.0
 """How long an order may take (s)."""
 
+LAST_WORDS = 2.0
+"""How long a worker that did not come up may take to say why (s)."""
+
 KILL_AFTER = 5.0
 """How long beyond its patience a worker may take to end (s)."""
 
@@ -74,6 +77,7 @@ class Slot:
         state: What it does.
         restarts: How often it was started again.
         served: What it serves, None while it does not.
+        drained: Endpoints that were out when it was started.
         first: Set when it served for the first time, or failed to.
     """
 
@@ -82,6 +86,7 @@ class Slot:
         self.state: Literal["starting", "serving", "gone"] = "gone"
         self.restarts = 0
         self.served: GatewaySettings | None = None
+        self.drained: frozenset[tuple[str, str]] = frozenset()
         self.first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._sockets = sockets
         self._owner = owner
@@ -188,7 +193,8 @@ class Slot:
             ours.close()
             raise
         try:
-            self._channel.send(Serve(self.number, settings, self._owner.drained_now()))
+            self.drained = frozenset(self._owner.drained_now())
+            self._channel.send(Serve(self.number, settings, sorted(self.drained)))
             while (report := await self._channel.receive()) is not None:
                 self._hear(report, settings)
         finally:
@@ -223,6 +229,10 @@ class Slot:
     async def _leave(self) -> None:
         """Leave nothing of a process that has let go of us; one that still drains may finish."""
         self.served = None
+        if self.state == "starting" and self._process is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAST_WORDS):
+                    await self._process.wait()
         if not self._ending:
             self.state = "gone"
             self.kill()

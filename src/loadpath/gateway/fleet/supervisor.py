@@ -169,6 +169,10 @@ class Supervisor:
         for name, address, reason, times in self._desk.failed():
             for _ in range(times):
                 slot.tell(Checked(name, address, reason))
+        for each in self._drained - slot.drained:
+            slot.tell(Act(slot.number_next(), "drain", *each))
+        for each in slot.drained - self._drained:
+            slot.tell(Act(slot.number_next(), "restore", *each))
         if slot.served is not self.settings:
             task = asyncio.create_task(self._catch_up(slot))
             self._catching_up.add(task)
@@ -224,7 +228,7 @@ class Supervisor:
         async with self._reloading:
             try:
                 taken = await self._take_over(await asyncio.to_thread(self._read))
-            except (LoadpathError, OSError) as error:
+            except (LoadpathError, OSError, ValueError) as error:
                 self.problem = str(error)
                 _log.error("the old settings stay: %s", error)
                 raise ReloadError(self.problem) from error
@@ -334,21 +338,26 @@ class Supervisor:
         """
         if upstream not in self.settings.upstreams:
             raise NoSuchEndpointError(f"there is no upstream {upstream!r}")
+        was_drained = (upstream, address) in self._drained
+        self._note(action, (upstream, address))  # for workers that come up meanwhile
         outcomes = await asyncio.gather(
             *(self._act(slot, action, upstream, address) for slot in self._slots)
         )
         done = outcomes.count("")
         if not done:
+            self._note("drain" if was_drained else "restore", (upstream, address))
             why = next((each for each in outcomes if each is not None), "no worker serves now")
             if why == "there is no such endpoint":
                 raise NoSuchEndpointError(f"{upstream} has no endpoint {address!r}")
             raise ReloadError(why)
-        if action == "drain":
-            self._drained.add((upstream, address))
-        elif action == "restore":
-            self._drained.discard((upstream, address))
         _log.warning("%s %s of %s in %d workers", action, address, upstream, done)
         return done
+
+    def _note(self, action: Action, endpoint: tuple[str, str]) -> None:
+        if action == "drain":
+            self._drained.add(endpoint)
+        elif action == "restore":
+            self._drained.discard(endpoint)
 
     async def _act(self, slot: Slot, action: Action, upstream: str, address: str) -> str | None:
         number = slot.number_next()

@@ -3,6 +3,9 @@
 The list of addresses is walked from the right, where our own neighbour wrote; the first that is no
 trusted proxy is the client. What stands left of it anybody may have made up.
 
+Most proxies write one of `Forwarded` and `X-Forwarded-For` and pass the other as their client sent
+it. So both are walked, and where they end at different clients nobody is believed.
+
 Source: RFC 7239 (Forwarded) section 8.1; nginx's `real_ip_recursive`.
 """
 
@@ -13,6 +16,8 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 import msgspec
 
 from loadpath.gateway.passing.forwarded import read_forwarded
+from loadpath.http.authority import checked_authority
+from loadpath.http.errors import ProtocolError
 
 _HOPS = 64
 
@@ -25,12 +30,14 @@ class Told(msgspec.Struct, frozen=True):
         scheme: `http` or `https`, as it used it.
         authority: Host and perhaps port that it asked, empty for what `Host` says.
         believed: Whether the neighbour is a trusted proxy, whose fields are continued.
+        disputed: Whether `Forwarded` and `X-Forwarded-For` name different clients.
     """
 
     client: str
     scheme: str
     authority: bytes
     believed: bool
+    disputed: bool = False
 
 
 class TrustedProxies:
@@ -54,13 +61,22 @@ class TrustedProxies:
         """
         if not self._networks or not self.trusts(neighbour):
             return Told(neighbour, scheme, b"", believed=False)
-        forwarded = index.get(b"forwarded")
-        if forwarded is not None:
-            return self._by_forwarded(neighbour, scheme, forwarded)
+        listed = self._by_list(neighbour, scheme, index)
+        if b"forwarded" not in index:
+            return listed
+        told = self._by_forwarded(neighbour, scheme, index[b"forwarded"])
+        if told.client == listed.client or self.trusts(listed.client):
+            return told
+        if self.trusts(told.client):
+            return listed
+        return Told(neighbour, scheme, b"", believed=False, disputed=True)
+
+    def _by_list(self, neighbour: str, scheme: str, index: Mapping[bytes, bytes]) -> Told:
         client, _ = self._first_untrusted(neighbour, _listed(index.get(b"x-forwarded-for", b"")))
         proto = _last(index.get(b"x-forwarded-proto", b"")).lower()
         host = _last(index.get(b"x-forwarded-host", b""))
-        return Told(client, proto.decode() if proto in (b"http", b"https") else scheme, host, True)
+        scheme = proto.decode() if proto in (b"http", b"https") else scheme
+        return Told(client, scheme, _sane(host), True)
 
     def _by_forwarded(self, neighbour: str, scheme: str, value: bytes) -> Told:
         elements = read_forwarded(value)[-_HOPS:]
@@ -69,7 +85,7 @@ class TrustedProxies:
         element = elements[at] if elements else {}
         proto = element.get("proto", "").lower()
         host = element.get("host", "").encode("latin-1")
-        return Told(client, proto if proto in ("http", "https") else scheme, host, True)
+        return Told(client, proto if proto in ("http", "https") else scheme, _sane(host), True)
 
     def _first_untrusted(self, neighbour: str, addresses: list[str]) -> tuple[str, int]:
         """Return the nearest address that is no proxy of ours, and its place."""
@@ -106,6 +122,14 @@ def _plain(node: str) -> str | None:
         text = text.partition(":")[0]
     parsed = _parsed(text)
     return None if parsed is None else str(parsed)
+
+
+def _sane(host: bytes) -> bytes:
+    """Return a host that may be one, else nothing: proxies pass on what clients made up."""
+    try:
+        return checked_authority(host)
+    except ProtocolError:
+        return b""
 
 
 def _listed(value: bytes) -> list[str]:

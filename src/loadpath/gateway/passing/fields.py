@@ -37,7 +37,13 @@ _VIA = b"1.1 loadpath"
 
 
 def upstream_fields(
-    head: RequestHead, told: Told, *, neighbour: str, request_id: str, trace: bytes
+    head: RequestHead,
+    told: Told,
+    *,
+    neighbour: str,
+    request_id: str,
+    trace: bytes,
+    continued: bool,
 ) -> list[Field]:
     """Return the fields that the upstream sees, `Host` and framing left out.
 
@@ -47,12 +53,16 @@ def upstream_fields(
         neighbour: Address of who is connected to us.
         request_id: The request's id.
         trace: The trace that it belongs to.
+        continued: Whether the client began it; the `tracestate` of another trace ends here.
     """
     index = head.index
     passed: Iterable[Field] = head.fields
     if b"connection" in index and _names_others(index[b"connection"]):
         passed = end_to_end(head.fields, index)
-    fields = [each for each in passed if not _is_ours(each[0])]
+    is_ours = _is_ours if told.believed else _is_ours_or_told
+    fields = [each for each in passed if not is_ours(each[0])]
+    if b"tracestate" in index and not continued:
+        fields = [each for each in fields if each[0].lower() != b"tracestate"]
     fields += _about_client(told.client, told.scheme, told.authority or head.authority)
     fields += ((b"X-Request-Id", request_id.encode()), (b"traceparent", trace))
     if told.believed:
@@ -70,6 +80,12 @@ def _is_ours(name: bytes) -> bool:
 
 
 @lru_cache(maxsize=4096)
+def _is_ours_or_told(name: bytes) -> bool:
+    """Return whether a field is ours, or such as only proxies write (`X-Forwarded-Prefix`, …)."""
+    return _is_ours(name) or name.lower().replace(b"_", b"-").startswith(b"x-forwarded-")
+
+
+@lru_cache(maxsize=4096)
 def _about_client(client: str, scheme: str, host: bytes) -> tuple[Field, ...]:
     address = client.encode()
     return (
@@ -84,15 +100,18 @@ def _about_client(client: str, scheme: str, host: bytes) -> tuple[Field, ...]:
 def _continue_list(fields: list[Field], neighbour: str, index: dict[bytes, bytes]) -> None:
     """Put our neighbour behind what the trusted proxies told already."""
     before = index.get(b"x-forwarded-for")
-    listed = neighbour.encode() if before is None else b"%b, %b" % (before, neighbour.encode())
     element = forwarded_element(neighbour, "http", b"").partition(b";")[0]
     told = index.get(b"forwarded")
     for place, (name, value) in enumerate(fields):
         if name == b"X-Forwarded-For":
-            fields[place] = (name, listed)
+            fields[place] = (name, _listed(value if before is None else before, neighbour.encode()))
         elif name == b"Forwarded":
             first = value if told is None else told
             fields[place] = (name, b"%b, %b" % (first, element))
+
+
+def _listed(before: bytes, neighbour: bytes) -> bytes:
+    return before if before == neighbour else b"%b, %b" % (before, neighbour)
 
 
 def client_fields(head: ResponseHead) -> list[Field]:
@@ -105,8 +124,9 @@ def client_fields(head: ResponseHead) -> list[Field]:
 
 @lru_cache(maxsize=4096)
 def _ends_here(name: bytes) -> bool:
-    """Return whether a field of an answer belongs to the connection that it came over."""
-    return name.lower() in _FRAMING
+    """Return whether a field of an answer belongs to its connection, or is written by us."""
+    lower = name.lower()
+    return lower in _FRAMING or lower == b"x-request-id"
 
 
 @lru_cache(maxsize=256)

@@ -117,7 +117,6 @@ class ClientConnection(asyncio.Protocol):
         "_body_size",
         "_chunked",
         "_due",
-        "_early",
         "_ending",
         "_fires",
         "_handler",
@@ -175,7 +174,6 @@ class ClientConnection(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None  # of who reads the body
         self._ending: Exception | None = None  # why no more of it comes
         self._chunked = False
-        self._early = 0  # bytes that came of later requests
         self._reading_paused = False
         self._write_paused = False
         self._writable: asyncio.Future[None] | None = None
@@ -218,10 +216,8 @@ class ClientConnection(asyncio.Protocol):
             self._next_request()
         elif not self._body_done:
             self._take_body()
-        else:
-            self._early += len(data)
-            if self._early > HIGH_WATER:
-                self._pause_reading()
+        elif self._parser.held > HIGH_WATER:
+            self._pause_reading()
 
     def eof_received(self) -> bool:
         """Learn that the client has closed its side: it is gone, or has all that it wants."""
@@ -273,6 +269,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _await_head(self) -> None:
         """Bound the wait for the rest of a head by the time of its first byte."""
+        self._resume_reading()
         if self._parser.is_idle:
             self._wait(self._terms.timeouts.idle)
         elif not self._head_begun:
@@ -296,6 +293,8 @@ class ClientConnection(asyncio.Protocol):
             self._break_body(error)
         if self._body_size > HIGH_WATER:
             self._pause_reading()
+        elif not self._body_done and self._ending is None:
+            self._resume_reading()
         _wake(self._waiter)
 
     def _break_body(self, error: Exception) -> None:
@@ -338,7 +337,7 @@ class ClientConnection(asyncio.Protocol):
         if self._most < 0:
             self._keep = False
             raise _too_large()
-        if self._reading_paused and not self._body_done:
+        if not self._body_done:
             self._resume_reading()
         return piece
 
@@ -504,22 +503,25 @@ class ClientConnection(asyncio.Protocol):
             return
         self._head = None
         self._pieces.clear()
-        self._body_size = self._early = 0
+        self._body_size = 0
         if self._write_paused:
             self._pause_reading()  # an answer is not read: no further request is either
             self._task = self._loop.create_task(self._resume_later())
             return
-        if self._reading_paused:
-            self._resume_reading()
+        self._resume_for_next()
         self._next_request()
 
     async def _resume_later(self) -> None:
         await self._until_writable()
         self._task = None
         if not self.is_gone:
-            if self._reading_paused:
-                self._resume_reading()
+            self._resume_for_next()
             self._next_request()
+
+    def _resume_for_next(self) -> None:
+        """Read on, unless enough requests wait already that came before."""
+        if self._parser.held <= HIGH_WATER:
+            self._resume_reading()
 
     # How the connection ends.
 
@@ -553,8 +555,7 @@ class ClientConnection(asyncio.Protocol):
         self._pieces.clear()
         if transport.can_write_eof():
             transport.write_eof()
-        if self._reading_paused:
-            self._resume_reading()
+        self._resume_reading()
         self._wait(LINGER)
 
     def _throw_away(self, size: int) -> None:
@@ -620,6 +621,8 @@ class ClientConnection(asyncio.Protocol):
             self._transport.pause_reading()
 
     def _resume_reading(self) -> None:
+        if not self._reading_paused:
+            return
         self._reading_paused = False
         if self._transport is not None and not self._transport.is_closing():
             self._transport.resume_reading()

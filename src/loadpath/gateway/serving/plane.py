@@ -11,8 +11,8 @@ from time import time
 import msgspec
 
 from loadpath.core.clock import Clock, SystemClock
-from loadpath.gateway.exchange import AnswerHead, Exchange, Field, Pieces, Reply, Transform
-from loadpath.gateway.passing.clients import TrustedProxies
+from loadpath.gateway.exchange import AnswerHead, Exchange, Pieces, Reply, Transform
+from loadpath.gateway.passing.clients import Told, TrustedProxies
 from loadpath.gateway.passing.fields import client_fields, upstream_fields
 from loadpath.gateway.passing.problems import GatewayError, problem_of
 from loadpath.gateway.passing.requestid import request_id
@@ -123,7 +123,7 @@ class Plane:
             if head.path == b"*":
                 await self._reply(connection, passage, _options())
                 return
-            route = passage.route = self._route(live, exchange, told.authority or head.authority)
+            route = passage.route = self._route(live, exchange, _asked(told, head))
             figures = route.figures
             figures.under_way += 1
             connection.limit_body(route.most)
@@ -134,13 +134,14 @@ class Plane:
             if reply is not None:
                 await self._reply(connection, passage, reply)
             else:
-                passage.trace, _ = traceparent(head.index.get(b"traceparent"), self._bits)
+                passage.trace, continued = traceparent(head.index.get(b"traceparent"), self._bits)
                 exchange.fields += upstream_fields(
                     head,
                     told,
                     neighbour=connection.neighbour,
                     request_id=exchange.request_id,
                     trace=passage.trace,
+                    continued=continued,
                 )
                 await self._pass_on(connection, passage, route)
         except ClientGoneError:
@@ -286,7 +287,7 @@ class Plane:
             answer.length = None if length is None else int(length)
             self._leave(passage, answer)
             connection.answer(answer, b"")
-        elif response.done:
+        elif response.done and not _passes_trailer(exchange, response):
             body = await response.read()
             answer.length = len(body)
             transforms = self._leave(passage, answer)
@@ -316,12 +317,7 @@ class Plane:
             await connection.write(piece)
         if transforms:
             await connection.write(_rest(transforms))
-        trailer: tuple[Field, ...] = ()
-        if response.trailer and b"trailers" in tokens_of(
-            passage.exchange.head.index.get(b"te", b"")
-        ):
-            trailer = response.trailer
-        connection.finish(trailer)
+        connection.finish(response.trailer if _passes_trailer(passage.exchange, response) else ())
 
     async def _tunnel(
         self, connection: ClientConnection, passage: _Passage, response: Response
@@ -439,6 +435,22 @@ class Plane:
                 referer=index.get(b"referer", b"").decode("latin-1"),
             )
         )
+
+
+def _asked(told: Told, head: RequestHead) -> bytes:
+    """Return the host and port that are asked.
+
+    Raises:
+        GatewayError: Nobody can say who asks.
+    """
+    if told.disputed:
+        raise GatewayError(400, "Forwarded and X-Forwarded-For name different clients")
+    return told.authority or head.authority
+
+
+def _passes_trailer(exchange: Exchange, response: Response) -> bool:
+    """Return whether the answer has a trailer that the client wants."""
+    return bool(response.trailer) and b"trailers" in tokens_of(exchange.head.index.get(b"te", b""))
 
 
 def _options() -> Reply:

@@ -58,7 +58,7 @@ class HealthCheck(Part, frozen=True):
         status: Statuses that are good; empty for 200-399.
     """
 
-    path: Annotated[str, Meta(pattern="^/")] = "/health"
+    path: Annotated[str, Meta(pattern=r"^/[!-~]*\Z")] = "/health"
     interval: Seconds = 10.0
     timeout: Seconds = 5.0
     fall: Count = 3

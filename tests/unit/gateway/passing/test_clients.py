@@ -35,10 +35,30 @@ def test_forwarded_goes_before_the_older_fields() -> None:
     index = {
         b"forwarded": b'for=6.6.6.6;proto=http, for="[2001:db8::2]:1";proto=https;host=a.example, '
         b"for=10.0.0.2",
-        b"x-forwarded-for": b"9.9.9.9",
+        b"x-forwarded-for": b"2001:db8::2, 10.0.0.2",
+        b"x-forwarded-proto": b"http",
     }
     told = TRUSTED.told("10.0.0.1", "http", index)
     assert (told.client, told.scheme, told.authority) == ("2001:db8::2", "https", b"a.example")
+
+
+def test_two_fields_that_name_different_clients_are_not_believed() -> None:
+    """One of them came from the client itself, past a proxy that writes the other only."""
+    index = {b"forwarded": b"for=9.9.9.9", b"x-forwarded-for": b"1.2.3.4"}
+    told = TRUSTED.told("10.0.0.1", "http", index)
+    assert told.disputed
+    assert (told.client, told.believed) == ("10.0.0.1", False)
+    for forwarded in (b"for=10.9.9.9", b"for=1.2.3.4, ;;", b"for=_hidden", b"for=1.2.3.4"):
+        told = TRUSTED.told("10.0.0.1", "http", {**index, b"forwarded": forwarded})
+        assert (told.client, told.disputed) == ("1.2.3.4", False)
+
+
+@pytest.mark.parametrize("host", [b"\xff", b"[::1", b"a b", b"x;for=6.6.6.6", b"a/b", b"x:99999"])
+def test_what_is_no_host_is_not_taken_for_one(host: bytes) -> None:
+    """A client can send it through a proxy that does not look."""
+    assert TRUSTED.told("10.0.0.1", "http", {b"x-forwarded-host": host}).authority == b""
+    quoted = b'for=1.2.3.4;host="%b"' % host
+    assert TRUSTED.told("10.0.0.1", "http", {b"forwarded": quoted}).authority == b""
 
 
 def test_hidden_and_broken_elements_end_the_walk() -> None:
