@@ -91,7 +91,7 @@ class Services:
         waits = {}
         for field in ("connect", "send", "read"):
             found = scope.one(f"proxy_{field}_timeout")
-            wait = read_wait(found, (*found.take(), "")[0], self._notes) if found else None
+            wait = read_wait(found, found.take()[0], self._notes) if found else None
             waits[field] = wait or _NGINX_WAIT
         return UpstreamTimeouts(**waits)
 

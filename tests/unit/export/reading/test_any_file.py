@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from loadpath.export import Imported, NginxSyntaxError, from_nginx
 from loadpath.export.toml import to_toml
+from loadpath.gateway.reading import problems
 from loadpath.gateway.settings.gateway import GatewaySettings
 
 PASSES: Final = (
@@ -68,8 +69,8 @@ ODD: Final = (
     *("all", "off", "on", "auto", "ssl", "a b", "Host", "Upgrade", "X A", "X-A", "::", "::1"),
     *("10.0.0.0/99", "127.0.0.1:99999", "[::]:0", "[]:80", ":80", "x" * 300, "weight=²"),
     *("weight=" + "9" * 5_000, "max_fails=-1", "fail_timeout=9y", "max_conns=0"),
-    *("burst=" + "9" * 50, "zone=", "rate=" + "9" * 5_000 + "r/s", "expires=" + "9" * 400, "$http_", "~("),
-    *("~*", "$cookie_", "/../x", "/é", "/a?b", "*.", "*.*.a", "GET", "get", "http://b", "x\ty"),
+    *("burst=" + "9" * 50, "zone=", "rate=" + "9" * 5_000 + "r/s", "expires=" + "9" * 400),
+    *("~*", "$http_", "~(", "$cookie_", "/../x", "/é", "/a?b", "*.", "*.*.a", "GET", "get"),
 )  # fmt: skip
 
 
@@ -116,7 +117,8 @@ def is_read(text: str) -> None:
     if isinstance(imported, NginxSyntaxError):
         assert str(imported).startswith(f"f:{imported.line}: ")
         return
-    assert msgspec.convert(tomllib.loads(to_toml(imported.settings)), GatewaySettings)
+    settings = msgspec.convert(tomllib.loads(to_toml(imported.settings)), GatewaySettings)
+    assert all(each.path for each in problems(settings))
     assert all(1 <= each.line <= text.count("\n") + 1 for each in imported.notes)
 
 
