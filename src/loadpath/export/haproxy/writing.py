@@ -180,11 +180,15 @@ def _told() -> list[str]:
 def _forwarded() -> list[str]:
     """Return the rules of `Forwarded`, in which a colon needs quotes."""
     words, host = "%[var(txn.for)];proto=%[var(txn.proto)]", "%[req.hdr(host)]"
-    said, colon, old = "{ req.hdr(host) -m found }", "{ req.hdr(host) -m sub : }", "0.0.0.0/0"
+    said, colon, sixth = (
+        "{ req.hdr(host) -m found }",
+        "{ req.hdr(host) -m sub : }",
+        "{ src -m sub : }",
+    )
     field = "http-request set-header Forwarded"
     return [
-        f"http-request set-var-fmt(txn.for) 'for=%[src]' if {{ src -m ip {old} }}",
-        f"http-request set-var-fmt(txn.for) 'for=\"[%[src]]\"' if !{{ src -m ip {old} }}",
+        f"http-request set-var-fmt(txn.for) 'for=%[src]' if !{sixth}",
+        f"http-request set-var-fmt(txn.for) 'for=\"[%[src]]\"' if {sixth}",
         f"{field} '{words}' if !{said}",
         f"{field} '{words};host={host}' if {said} !{colon}",
         f"{field} '{words};host=\"{host}\"' if {colon}",
