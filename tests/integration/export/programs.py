@@ -106,18 +106,9 @@ async def nginx(folder: Path, text: str, port: int) -> AsyncIterator[None]:
     """Run an nginx by a whole file until the end of the block."""
     await asyncio.to_thread(write, folder, text)
     account = "user root;" if os.geteuid() == 0 else ""
-    process = await asyncio.create_subprocess_exec(
-        *(str(PROGRAM.path), "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"),
-        *("-g", f"daemon off; pid nginx.pid; {account}"),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        await _listening(port, process)
+    command = [str(PROGRAM.path), "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"]
+    async with _running(port, *command, "-g", f"daemon off; pid nginx.pid; {account}"):
         yield
-    finally:
-        process.terminate()
-        await process.wait()
 
 
 @asynccontextmanager
@@ -126,10 +117,14 @@ async def haproxy(folder: Path, text: str, port: int) -> AsyncIterator[None]:
     assert HAPROXY is not None
     file = folder / f"haproxy-{port}.cfg"
     await asyncio.to_thread(file.write_text, text)
+    async with _running(port, HAPROXY, "-db", "-f", str(file)):
+        yield
+
+
+@asynccontextmanager
+async def _running(port: int, *command: str) -> AsyncIterator[None]:
     process = await asyncio.create_subprocess_exec(
-        *(HAPROXY, "-db", "-f", str(file)),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
+        *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
     )
     try:
         await _listening(port, process)

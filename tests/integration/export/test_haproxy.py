@@ -56,9 +56,13 @@ def test_the_real_haproxy_takes_every_field(tmp_path: Path) -> None:
     Authority(tmp_path).serving("a.example.com")
     pem = str(tmp_path / "a.example.com.pem")
     places = ("listeners[].tls[].certificate", "listeners[].tls[].key", "upstreams.*.tls.ca")
+    tried = set()
     for path, kind in fields():
         for each in with_other(path, kind, "haproxy"):
             text = json.dumps(each)
+            if text in tried:
+                continue
+            tried.add(text)
             for name in ("/etc/a.pem", "/etc/a.key", "/etc/ca.pem"):
                 text = text.replace(f'"{name}"', json.dumps(pem))
             if path in places:
@@ -126,16 +130,6 @@ async def test_a_listener_serves_tls_by_keys_that_lie_beside(
             await asyncio.open_connection(
                 "127.0.0.1", port, ssl=authority.trusting(), server_hostname="b.example.com"
             )
-
-
-def test_keys_that_lie_elsewhere_need_a_store() -> None:
-    """Which HAProxy has since 3.0; only then it is written."""
-    tls = [{"certificate": "/tls/fullchain.pem", "key": "/tls/privkey.pem"}]
-    settings = msgspec.convert({"listeners": [{"tls": tls}]}, GatewaySettings)
-    lines = [each.strip() for each in to_haproxy(settings).splitlines()]
-    assert "crt-store loadpath" in lines
-    assert "load crt '/tls/fullchain.pem' key '/tls/privkey.pem' alias c0" in lines
-    assert "bind '127.0.0.1:8080' ssl crt @loadpath/c0" in lines
 
 
 def settings(upstreams: dict[str, Any], *routes: dict[str, Any]) -> GatewaySettings:
@@ -386,6 +380,16 @@ async def test_an_ipv6_client_is_quoted_in_forwarded(tmp_path: Path) -> None:
         assert told(found["a"].asked[-1])["forwarded"] == 'for="[::1]";proto=http;host=x'
 
 
+async def asked_singly(port: int, targets: list[str]) -> list[tuple[str, int, str | None]]:
+    """Return each target with its status and `Location`; each on its own connection."""
+    got = []
+    for target in targets:
+        async with client(port) as asker:
+            status, fields, _ = await asker.ask(target)
+        got.append((target, status, fields.get("location")))
+    return got
+
+
 async def test_rules_of_routes_answer_and_rewrite_alike(tmp_path: Path) -> None:
     """Fixed answers, redirects, refused addresses and bodies, limits, rewritten paths."""
     to_u = {"targets": [{"upstream": "u"}]}
@@ -422,13 +426,11 @@ async def test_rules_of_routes_answer_and_rewrite_alike(tmp_path: Path) -> None:
     ):
         for name, port in ports.items():
             found["a"].asked.clear()
-            got = []
-            for target in targets:
-                async with client(port) as asker:
-                    status, fields, _ = await asker.ask(target)
-                    got.append((target, status, fields.get("location")))
+            got = await asked_singly(port, targets)
             async with client(port) as asker:
-                got.append(("big", (await asker.ask("/small", "POST", Content_Length="4"))[0], ""))
+                got.append(
+                    ("big", (await asker.ask("/small", "POST", Content_Length="4"))[0], None)
+                )
             seen[name] = got, [each.split()[1] for each in found["a"].asked]
     assert seen["haproxy"] == seen["gateway"]
 
@@ -451,11 +453,7 @@ async def test_a_path_has_one_form_in_both(tmp_path: Path) -> None:
         Running(tmp_path, settings(weighted(found), *routes)) as ports,
     ):
         for name, port in ports.items():
-            got = []
-            for target in targets:
-                async with client(port) as asker:
-                    got.append((target, (await asker.ask(target))[0]))
-            seen[name] = got
+            seen[name] = await asked_singly(port, targets)
     assert seen["haproxy"] == seen["gateway"]
 
 

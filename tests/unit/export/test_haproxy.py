@@ -64,3 +64,13 @@ def test_a_prefix_takes_whole_segments_and_the_longest_first() -> None:
     longer = next(at for at, each in enumerate(lines) if "'^/api/users(/|$)'" in each)
     shorter = next(at for at, each in enumerate(lines) if "'^/api(/|$)'" in each)
     assert longer < shorter
+
+
+def test_keys_that_lie_elsewhere_need_a_store() -> None:
+    """Which HAProxy has since 3.0; only then it is written."""
+    tls = [{"certificate": "/tls/fullchain.pem", "key": "/tls/privkey.pem"}]
+    settings = msgspec.convert({"listeners": [{"tls": tls}]}, GatewaySettings)
+    lines = [each.strip() for each in to_haproxy(settings).splitlines()]
+    assert "crt-store loadpath" in lines
+    assert "load crt '/tls/fullchain.pem' key '/tls/privkey.pem' alias c0" in lines
+    assert "bind '127.0.0.1:8080' ssl crt @loadpath/c0" in lines
