@@ -36,7 +36,7 @@ def read_host(scope: Scope, otherwise: str) -> str | None:
             said = each.take()[1]
             if said in _CLIENT_HOST:
                 return None
-            return otherwise if said == "$proxy_host" else plain(said)
+            return otherwise if said == "$proxy_host" else plain(said) or None
     return otherwise
 
 
@@ -96,6 +96,8 @@ def _rules(
         elif field.lower() == "host" and name == "proxy_set_header":
             if said is None and value not in (*_CLIENT_HOST, "$proxy_host"):
                 notes.add(each, "not understood", _VARIABLE)
+            elif not value:
+                notes.add(each, "not understood", "an upstream is always told a host")
         elif said is None:
             notes.add(each, "not understood", _VARIABLE)
         else:

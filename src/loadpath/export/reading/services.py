@@ -44,7 +44,8 @@ class Services:
             self._notes.add(passed, "not understood", "its address holds a variable")
             return None
         address = _split(passed.take()[0])
-        if address.scheme not in _PORTS or address.netloc.startswith(("unix", ":")):
+        is_host = address.netloc and not address.netloc.startswith(("unix", ":"))
+        if address.scheme not in _PORTS or not is_host:
             self._notes.add(passed, "not understood", "only http:// and https:// are known")
             return None
         called = name(address.netloc)

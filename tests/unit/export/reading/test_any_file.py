@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from loadpath.export import Imported, NginxSyntaxError, from_nginx
@@ -123,6 +123,8 @@ def is_read(text: str) -> None:
 
 
 @given(text=files)
+@example(text="server { location / { proxy_pass http:///x; } }\n")
+@example(text="server { location / { proxy_pass http://a; proxy_set_header Host ''; } }\n")
 def test_a_file_is_read_with_notes_or_refused_with_its_line(text: str) -> None:
     """Anything that nginx's words can be made into."""
     is_read(text)
