@@ -1,12 +1,11 @@
 """`loadpath export`: gateway.toml as the file of another gateway."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from loadpath.cli.output import print_json
+from loadpath.cli.output import print_json, write_file
 from loadpath.export import NotExpressibleError, Refusal, Target, fates_of, writer_of
 from loadpath.gateway.reading import read_settings
 
@@ -81,7 +80,7 @@ def _export(target: Target, config: Path, out: str, *, json: bool) -> int:
     if json:
         print_json(_verdict(target, refused))
     if text and (not json or out != "-"):
-        _write(out, text)
+        write_file(out, text)
     return 2 if refused else 0
 
 
@@ -102,11 +101,3 @@ def _verdict(target: Target, refused: tuple[Refusal, ...]) -> dict[str, Any]:
             if fate.kind == "refused"
         ],
     }
-
-
-def _write(out: str, text: str) -> None:
-    if out == "-":
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    else:
-        Path(out).write_text(text, encoding="utf-8")

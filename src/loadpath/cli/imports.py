@@ -6,9 +6,9 @@ from pathlib import Path
 
 import msgspec
 
-from loadpath.cli.output import print_json
+from loadpath.cli.output import print_json, write_file
 from loadpath.core.settings import SettingsError
-from loadpath.export import Imported, from_nginx
+from loadpath.export import Imported, NginxSyntaxError, from_nginx
 from loadpath.export.toml import to_toml
 from loadpath.gateway.reading import problems
 from loadpath.gateway.settings.gateway import GatewaySettings
@@ -34,19 +34,21 @@ def nginx(file: Path, /, *, out: str = "-", json: bool = False) -> int:
         print_json({"toml": text, "notes": [asdict(each) for each in imported.notes]})
     else:
         sys.stderr.writelines(f"{each}\n" for each in notes)
-    if out != "-":
-        Path(out).write_text(text, encoding="utf-8")
-    elif not json:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+    if out != "-" or not json:
+        write_file(out, text)
     return INCOMPLETE if notes else 0
 
 
 def _read(file: Path) -> str:
     try:
-        return file.read_bytes().decode()
+        found = file.read_bytes()
+    except OSError as error:
+        raise SettingsError(file, f"cannot be read: {error.strerror}") from error
+    try:
+        return found.decode()
     except UnicodeDecodeError as error:
-        raise SettingsError(file, "not UTF-8: save it as UTF-8") from error
+        line = found.count(b"\n", 0, error.start) + 1
+        raise NginxSyntaxError(str(file), line, "not UTF-8: save it as UTF-8") from error
 
 
 def _contradictions(file: Path, imported: Imported) -> list[str]:

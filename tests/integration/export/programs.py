@@ -2,25 +2,41 @@
 
 import asyncio
 import os
+import shutil
 import socket
 from asyncio import StreamReader, StreamWriter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import pytest
+
 from loadpath.local.programs import NGINX, find_program
 
 PROGRAM = find_program(NGINX)
+HAPROXY = shutil.which("haproxy") or shutil.which("haproxy", path="/usr/sbin:/usr/local/sbin")
+needs_haproxy = pytest.mark.skipif(HAPROXY is None, reason="the program haproxy is not installed")
 
 
 class Backend:
-    """Answer every request with a name and what was asked."""
+    """Answer every request with a name and what was asked, once it may.
+
+    Attributes:
+        asked: The heads of all requests.
+        held: Requests that wait to be answered.
+        may_answer: Whether requests are answered at once.
+        statuses: What is answered at a path, where that is not 200.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.asked: list[str] = []
         self.connections = 0
         self.address = ""
+        self.held = 0
+        self.may_answer = asyncio.Event()
+        self.may_answer.set()
+        self.statuses: dict[str, int] = {}
 
     async def start(self) -> asyncio.Server:
         """Listen on a free port."""
@@ -34,8 +50,13 @@ class Backend:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode()
                 self.asked.append(head)
+                self.held += 1
+                await self.may_answer.wait()
+                self.held -= 1
                 body = self.name.encode()
-                writer.write(b"HTTP/1.1 200 OK\r\nX-Gone: y\r\nContent-Length: %d\r\n" % len(body))
+                status = self.statuses.get(head.split()[1], 200)
+                writer.write(b"HTTP/1.1 %d OK\r\nX-Gone: y\r\n" % status)
+                writer.write(b"Content-Length: %d\r\n" % len(body))
                 writer.write(b"\r\n" + (b"" if head.startswith("HEAD ") else body))
                 await writer.drain()
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -85,17 +106,32 @@ async def nginx(folder: Path, text: str, port: int) -> AsyncIterator[None]:
     """Run an nginx by a whole file until the end of the block."""
     await asyncio.to_thread(write, folder, text)
     account = "user root;" if os.geteuid() == 0 else ""
+    command = [str(PROGRAM.path), "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"]
+    async with _running(port, *command, "-g", f"daemon off; pid nginx.pid; {account}"):
+        yield
+
+
+@asynccontextmanager
+async def haproxy(folder: Path, text: str, port: int) -> AsyncIterator[None]:
+    """Run an HAProxy by a whole file until the end of the block."""
+    assert HAPROXY is not None
+    file = folder / f"haproxy-{port}.cfg"
+    await asyncio.to_thread(file.write_text, text)
+    async with _running(port, HAPROXY, "-db", "-f", str(file)):
+        yield
+
+
+@asynccontextmanager
+async def _running(port: int, *command: str) -> AsyncIterator[None]:
     process = await asyncio.create_subprocess_exec(
-        *(str(PROGRAM.path), "-p", str(folder), "-c", "nginx.conf", "-e", "stderr"),
-        *("-g", f"daemon off; pid nginx.pid; {account}"),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
+        *command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
     )
     try:
         await _listening(port, process)
         yield
     finally:
-        process.terminate()
+        if process.returncode is None:
+            process.terminate()
         await process.wait()
 
 
@@ -137,9 +173,9 @@ class Client:
 
 
 @asynccontextmanager
-async def client(port: int) -> AsyncIterator[Client]:
-    """Keep one connection until the end of the block."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def client(port: int, source: str = "127.0.0.1") -> AsyncIterator[Client]:
+    """Keep one connection, from an address of the loopback, until the end of the block."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(source, 0))
     try:
         yield Client(reader, writer)
     finally:

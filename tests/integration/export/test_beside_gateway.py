@@ -1,4 +1,4 @@
-"""Behaviour of a written nginx file beside the gateway: the same requests get the same answers."""
+"""Behaviour of written files beside the gateway: the same requests get the same answers."""
 
 from pathlib import Path
 from typing import Any
@@ -6,11 +6,21 @@ from typing import Any
 import msgspec
 import pytest
 
-from loadpath.export import to_nginx
+from loadpath.export import to_haproxy, to_nginx
 from loadpath.gateway.gateway import Gateway
 from loadpath.gateway.settings.gateway import GatewaySettings
 from loadpath.gateway.settings.listening import Listener
-from tests.integration.export.programs import backends, client, free_port, nginx
+from tests.integration.export.programs import (
+    backends,
+    client,
+    free_port,
+    haproxy,
+    needs_haproxy,
+    nginx,
+)
+
+RUNNERS = {"nginx": (to_nginx, nginx), "haproxy": (to_haproxy, haproxy)}
+EACH = ["nginx", pytest.param("haproxy", marks=needs_haproxy)]
 
 Asked = tuple[str, str, dict[str, str]]
 
@@ -26,16 +36,17 @@ async def answers(port: int, requests: list[Asked]) -> list[tuple[int, str]]:
 
 
 async def both(
-    folder: Path, settings: GatewaySettings, requests: list[Asked]
+    folder: Path, settings: GatewaySettings, requests: list[Asked], program: str = "nginx"
 ) -> tuple[list[tuple[int, str]], list[tuple[int, str]]]:
-    """Return the answers of nginx and of the gateway, each with fresh turns."""
+    """Return the answers of a program and of the gateway, each with fresh turns."""
+    write, run = RUNNERS[program]
     port = free_port()
     theirs = msgspec.structs.replace(settings, listeners=(Listener(port=port),))
-    async with nginx(folder, to_nginx(theirs), port):
-        by_nginx = await answers(port, requests)
+    async with run(folder, write(theirs), port):
+        by_program = await answers(port, requests)
     port = free_port()
     async with Gateway(msgspec.structs.replace(settings, listeners=(Listener(port=port),))):
-        return by_nginx, await answers(port, requests)
+        return by_program, await answers(port, requests)
 
 
 @pytest.mark.parametrize("policy", ["round_robin", "least_connections", "ip_hash", "ketama"])
@@ -51,6 +62,7 @@ async def test_the_same_endpoints_get_the_same_requests(policy: str, tmp_path: P
         }
         document = {
             "log": {"access": ""},
+            "limits": {"connections": 100},
             "admin": None,
             "trusted_proxies": ["127.0.0.0/8"],
             "upstreams": {"u": upstream},
@@ -65,7 +77,8 @@ async def test_the_same_endpoints_get_the_same_requests(policy: str, tmp_path: P
     assert {body for _, body in by_nginx} == set("abc")
 
 
-async def test_the_same_routes_take_the_same_requests(tmp_path: Path) -> None:
+@pytest.mark.parametrize("program", EACH)
+async def test_the_same_routes_take_the_same_requests(program: str, tmp_path: Path) -> None:
     """Over hosts, paths, methods and fields that nearly fit."""
     matches: dict[str, dict[str, Any]] = {
         "a": {"prefix": "/api"},
@@ -88,6 +101,7 @@ async def test_the_same_routes_take_the_same_requests(tmp_path: Path) -> None:
     async with backends(matches) as found:
         document = {
             "log": {"access": ""},
+            "limits": {"connections": 100},
             "admin": None,
             "upstreams": {
                 name: {"endpoints": [{"address": each.address}]} for name, each in found.items()
@@ -97,12 +111,12 @@ async def test_the_same_routes_take_the_same_requests(tmp_path: Path) -> None:
                 for name, match in matches.items()
             ],
         }
-        by_nginx, by_gateway = await both(
-            tmp_path, msgspec.convert(document, GatewaySettings), requests
+        by_program, by_gateway = await both(
+            tmp_path, msgspec.convert(document, GatewaySettings), requests, program
         )
     differences = [
         (each, ours, theirs)
-        for each, ours, theirs in zip(requests, by_gateway, by_nginx, strict=True)
+        for each, ours, theirs in zip(requests, by_gateway, by_program, strict=True)
         if ours != theirs
     ]
     assert not differences

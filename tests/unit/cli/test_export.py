@@ -49,6 +49,17 @@ def test_what_cannot_be_expressed_is_named_and_nothing_is_written(
     assert not (tmp_path / "out").exists()
 
 
+def test_a_file_that_cannot_be_written_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 2, by both commands; 1 would say that something was written."""
+    config, out, conf = gateway(tmp_path), str(tmp_path / "no" / "out"), tmp_path / "nginx.conf"
+    conf.write_text("events {}\n")
+    assert run(["export", "nginx", "-c", config, "--out", out]) == 2
+    assert run(["import", "nginx", str(conf), "--out", out]) == 2
+    assert capsys.readouterr().err.count(f"{out}: $: cannot be written") == 2
+
+
 def test_json_lists_what_cannot_be_expressed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -97,6 +108,10 @@ def test_what_is_no_nginx_file_is_an_error(
 ) -> None:
     """Exit code 2, with the line."""
     file = tmp_path / "nginx.conf"
-    file.write_text("a;\n}")
+    for held in (b"a;\n}", b"a;\nb \xff;"):
+        file.write_bytes(held)
+        assert run(["import", "nginx", str(file)]) == 2
+        assert f"{file}:2: " in capsys.readouterr().err
+    file.unlink()
     assert run(["import", "nginx", str(file)]) == 2
-    assert f"{file}:2: " in capsys.readouterr().err
+    assert f"{file}: " in capsys.readouterr().err

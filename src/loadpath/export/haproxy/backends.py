@@ -1,6 +1,7 @@
 """Backends: one for each upstream, with its method, checks, retries and servers."""
 
 from typing import Final
+from zlib import crc32
 
 from loadpath.balance.endpoint import Endpoint
 from loadpath.export.haproxy.quoting import milliseconds, quoted
@@ -15,8 +16,10 @@ _METHODS: Final = {
     "round_robin": "roundrobin",
     "least_connections": "leastconn",
     "random": "random(1)",
-    "ip_hash": "source",
 }
+_BY_HASH: Final = ("ip_hash", "ketama")
+_NETWORK: Final = "src,ipmask(24,128)"
+"""What `ip_hash` hashes, here as in nginx: three bytes of IPv4, all of IPv6."""
 
 
 def backend(name: str, upstream: UpstreamSettings) -> list[str]:
@@ -45,8 +48,9 @@ def hash_expression(key: HashKey) -> str:
 
 
 def _method(upstream: UpstreamSettings) -> list[str]:
-    if upstream.policy == "ketama":
-        return [f"balance hash {hash_expression(upstream.hash)}", "hash-type consistent"]
+    if upstream.policy in _BY_HASH:
+        key = _NETWORK if upstream.policy == "ip_hash" else hash_expression(upstream.hash)
+        return [f"balance hash {key}", "hash-type consistent sdbm avalanche"]
     return [f"balance {_METHODS[upstream.policy]}"]
 
 
@@ -84,6 +88,7 @@ def _sticky(upstream: UpstreamSettings) -> list[str]:
 def _server(place: int, endpoint: EndpointSettings, upstream: UpstreamSettings) -> str:
     words = [
         f"server e{place} {quoted(endpoint.address)} weight {endpoint.weight}",
+        *([f"id {_identity(endpoint.address)}"] if upstream.policy in _BY_HASH else []),
         f"maxconn {upstream.connections} pool-max-conn {upstream.keepalive}",
         *_health(upstream),
     ]
@@ -95,9 +100,19 @@ def _server(place: int, endpoint: EndpointSettings, upstream: UpstreamSettings) 
         name = upstream.tls.server_name or Endpoint.parse(endpoint.address).host
         trust = quoted(upstream.tls.ca) if upstream.tls.ca else "@system-ca"
         words.append(f"ssl verify required ca-file {trust} sni str({name}) verifyhost {name}")
+        words += [f"check-sni {name}"] if _is_checked(upstream) else []
     if endpoint.backup:
         words.append("backup")
     return " ".join(words)
+
+
+def _identity(address: str) -> int:
+    """Return a number for the ring that stays the same when other servers come or go."""
+    return (crc32(address.encode()) & 0x7FFF_FFFF) or 1
+
+
+def _is_checked(upstream: UpstreamSettings) -> bool:
+    return upstream.health is not None or upstream.passive.max_fails > 0
 
 
 def _health(upstream: UpstreamSettings) -> list[str]:

@@ -11,8 +11,8 @@ def quoted(text: str) -> str:
 
 
 def formatted(text: str) -> str:
-    """Return one word for an argument that is read as a format."""
-    return quoted(text.replace("%", "%%"))
+    """Return one word for an argument that is read as a format; a word must not be empty."""
+    return quoted(text.replace("%", "%%") or "%[str()]")
 
 
 def replacement(text: str) -> str:

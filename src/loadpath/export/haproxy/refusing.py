@@ -7,6 +7,7 @@ from typing import Final
 from loadpath.balance.endpoint import Endpoint
 from loadpath.export.errors import Refusal
 from loadpath.export.fates import control_characters, refusals, step
+from loadpath.export.haproxy.certificates import MOST
 from loadpath.export.haproxy.fields import FATES
 from loadpath.gateway.settings.filters import RateLimitSettings
 from loadpath.gateway.settings.gateway import GatewaySettings
@@ -24,6 +25,13 @@ def refused_by_haproxy(settings: GatewaySettings) -> Iterator[Refusal]:
     yield from control_characters(settings)
     yield from refusals(settings, FATES)
     yield from _client(settings)
+    for place, listener in enumerate(settings.listeners):
+        if len(listener.tls) > MOST:
+            yield Refusal(
+                path=f"$.listeners[{place}].tls",
+                why=f"a line of HAProxy's names up to {MOST} certificates",
+                instead="put the others on a listener of their own",
+            )
     for name, upstream in settings.upstreams.items():
         yield from _upstream(f"$.upstreams{step(name)}", upstream)
     for place, route in enumerate(settings.routes):

@@ -1,4 +1,4 @@
-"""The settings of a gateway as one HAProxy file, for HAProxy 3.0 and later.
+"""The settings of a gateway as one HAProxy file, for HAProxy 2.6 and later.
 
 The frontend first finds the route, by the gateway's order, and puts its name into a variable;
 every later rule asks for that name.
@@ -11,6 +11,7 @@ from typing import Final
 
 from loadpath.export.fates import demand_expressible
 from loadpath.export.haproxy.backends import backend
+from loadpath.export.haproxy.certificates import certificate_words, key_rule, store
 from loadpath.export.haproxy.quoting import formatted, milliseconds, quoted, replacement
 from loadpath.export.haproxy.refusing import refused_by_haproxy
 from loadpath.export.order import Entry, in_order
@@ -21,6 +22,8 @@ from loadpath.gateway.settings.routes import Match, Route, Target
 
 _ROOM: Final = 1_024
 """Bytes beside the head that HAProxy keeps for what it adds (`tune.maxrewrite`)."""
+_DOTS: Final = r"(?i)(^|/|;|%2f|%5c)\.{1,2}(/|;|%2f|%5c|$)"
+"""Dots that climb above the root, or that a server behind would see and HAProxy does not."""
 _GROUP = re.compile(r"\\([0-9]+)")
 
 
@@ -34,7 +37,7 @@ def to_haproxy(settings: GatewaySettings) -> str:
     sections = [
         _global(settings),
         _defaults(settings),
-        *_certificates(settings),
+        *filter(None, [store(settings)]),
         _frontend(settings),
         *(backend(name, each) for name, each in settings.upstreams.items()),
         *_tables(settings),
@@ -54,6 +57,8 @@ def _global(settings: GatewaySettings) -> list[str]:
         f"hard-stop-after {milliseconds(settings.timeouts.drain)}",
         f"tune.bufsize {limits.head + _ROOM}",
         f"tune.http.maxhdr {limits.fields}",
+        "expose-experimental-directives",  # normalize-uri
+        *key_rule(settings),
     ]
     if settings.log.access:
         lines.append("log stdout format raw local0")
@@ -76,34 +81,25 @@ def _defaults(settings: GatewaySettings) -> list[str]:
     return _section("defaults", lines)
 
 
-def _certificates(settings: GatewaySettings) -> list[list[str]]:
-    pairs = {(each.certificate, each.key) for one in settings.listeners for each in one.tls}
-    if not pairs:
-        return []
-    lines = [
-        f"load crt {quoted(chain)} key {quoted(key)} alias {_alias(settings, chain, key)}"
-        for chain, key in sorted(pairs)
-    ]
-    return [_section("crt-store loadpath", lines)]
-
-
-def _alias(settings: GatewaySettings, chain: str, key: str) -> str:
-    pairs = sorted({(each.certificate, each.key) for one in settings.listeners for each in one.tls})
-    return f"c{pairs.index((chain, key))}"
-
-
 def _frontend(settings: GatewaySettings) -> list[str]:
     lines = [_bind(settings, each) for each in settings.listeners]
     lines += [
+        *_one_form_of_paths(),
         "http-request set-var(txn.path) path",
         "http-request set-var(txn.host) req.hdr(host),host_only,lower",
+        "http-request set-var(txn.allow) str()",
     ]
     for place, entry in enumerate(in_order(settings.routes)):
         lines += _found(place, entry)
-    lines.append("http-request return status 404 if !{ var(txn.route) -m found }")
     lines += _told()
+    nobody = "!{ var(txn.route) -m found }"
+    allow = "hdr Allow %[var(txn.allow)]"
+    lines.append(
+        f"http-request return status 405 {allow} if {nobody} !{{ var(txn.allow) -m len 0 }}"
+    )
+    lines.append(f"http-request return status 404 if {nobody}")
     for number, route in enumerate(settings.routes):
-        lines.append(f"acl r{number} var(txn.route) -m str {route.name}")
+        lines.append(f"acl r{number} var(txn.route) -m str -- {route.name}")
         lines += _rules(number, route, settings)
     for number, route in enumerate(settings.routes):
         lines += _targets(number, route)
@@ -114,9 +110,18 @@ def _bind(settings: GatewaySettings, listener: Listener) -> str:
     host = f"[{listener.host}]" if ":" in listener.host else listener.host
     words = [f"bind {quoted(f'{host}:{listener.port}')}"]
     words += ["ssl"] if listener.tls else []
-    for each in listener.tls:
-        words.append(f"crt @loadpath/{_alias(settings, each.certificate, each.key)}")
-    return " ".join(words)
+    return " ".join([*words, *certificate_words(settings, listener)])
+
+
+def _one_form_of_paths() -> list[str]:
+    """Return rules that leave one form of each path, so that no other one gets around a route."""
+    return [
+        "http-request normalize-uri percent-decode-unreserved strict",
+        "http-request normalize-uri path-merge-slashes",
+        "http-request normalize-uri path-strip-dot",
+        "http-request normalize-uri path-strip-dotdot",
+        f"http-request deny deny_status 400 if {{ path -m reg -- '{_DOTS}' }}",
+    ]
 
 
 def _found(place: int, entry: Entry) -> list[str]:
@@ -125,11 +130,19 @@ def _found(place: int, entry: Entry) -> list[str]:
     names = [f"m{place}_{at}" for at in range(len(tests))]
     lines = [f"acl {name} {test}" for name, test in zip(names, tests, strict=True)]
     condition = " ".join(["!{ var(txn.route) -m found }", *names])
-    return [*lines, f"http-request set-var(txn.route) str({entry.route.name}) if {condition}"]
+    lines.append(f"http-request set-var(txn.route) str({entry.route.name}) if {condition}")
+    if entry.route.match.methods:
+        more = quoted(f'var(txn.allow),add_item(", ",,"{", ".join(entry.route.match.methods)}")')
+        others = " ".join(["!{ var(txn.route) -m found }", *names[1:]])
+        lines.append(f"http-request set-var(txn.allow) {more} if {others}")
+    return lines
 
 
 def _tests(host: str, match: Match) -> list[str]:
+    """Return the conditions of a route, that of its methods first."""
     tests = []
+    if match.methods:
+        tests.append("method " + " ".join(quoted(each) for each in match.methods))
     if host.startswith("*."):
         tests.append(f"var(txn.host) -m end -- {quoted(host[1:])}")
     elif host:
@@ -141,8 +154,6 @@ def _tests(host: str, match: Match) -> list[str]:
     elif (match.prefix or "").rstrip("/"):
         prefix = re.escape((match.prefix or "").rstrip("/"))
         tests.append(f"var(txn.path) -m reg -- {quoted(f'^{prefix}(/|$)')}")
-    if match.methods:
-        tests.append("method " + " ".join(quoted(each) for each in match.methods))
     for name, value in match.headers.items():
         fetch = f"req.fhdr({name})"
         tests.append(f"{fetch} -m found" if value == "*" else f"{fetch} -m str -- {quoted(value)}")
@@ -157,11 +168,30 @@ def _told() -> list[str]:
         "http-request set-var(txn.id) req.hdr(x-request-id)",
         "http-request set-header X-Real-IP %[src]",
         "http-request set-header X-Forwarded-For %[src]",
-        "http-request set-header X-Forwarded-Proto http if !{ ssl_fc }",
-        "http-request set-header X-Forwarded-Proto https if { ssl_fc }",
+        "http-request set-var(txn.proto) str(http)",
+        "http-request set-var(txn.proto) str(https) if { ssl_fc }",
+        "http-request set-header X-Forwarded-Proto %[var(txn.proto)]",
         "http-request set-header X-Forwarded-Host %[req.hdr(host)]",
-        "http-request del-header Forwarded",
+        *_forwarded(),
         "http-after-response set-header X-Request-Id %[var(txn.id)]",
+    ]
+
+
+def _forwarded() -> list[str]:
+    """Return the rules of `Forwarded`, in which a colon needs quotes."""
+    words, host = "%[var(txn.for)];proto=%[var(txn.proto)]", "%[req.hdr(host)]"
+    said, colon, sixth = (
+        "{ req.hdr(host) -m found }",
+        "{ req.hdr(host) -m sub : }",
+        "{ src -m sub : }",
+    )
+    field = "http-request set-header Forwarded"
+    return [
+        f"http-request set-var-fmt(txn.for) 'for=%[src]' if !{sixth}",
+        f"http-request set-var-fmt(txn.for) 'for=\"[%[src]]\"' if {sixth}",
+        f"{field} '{words}' if !{said}",
+        f"{field} '{words};host={host}' if {said} !{colon}",
+        f"{field} '{words};host=\"{host}\"' if {colon}",
     ]
 
 
@@ -191,15 +221,13 @@ def _rules(number: int, route: Route, settings: GatewaySettings) -> list[str]:
 
 
 def _addresses(number: int, route: Route) -> list[str]:
-    lines = []
-    if route.addresses.deny:
-        listed = " ".join(quoted(each) for each in route.addresses.deny)
-        lines.append(f"acl r{number}_denied src -- {listed}")
-        lines.append(f"http-request deny deny_status 403 if r{number} r{number}_denied")
+    refused, taken = f"r{number}_denied", f"r{number}_allowed"
+    lines = [f"acl {refused} src -- {quoted(each)}" for each in route.addresses.deny]
+    if lines:
+        lines.append(f"http-request deny deny_status 403 if r{number} {refused}")
     if route.addresses.allow:
-        listed = " ".join(quoted(each) for each in route.addresses.allow)
-        lines.append(f"acl r{number}_allowed src -- {listed}")
-        lines.append(f"http-request deny deny_status 403 if r{number} !r{number}_allowed")
+        lines += [f"acl {taken} src -- {quoted(each)}" for each in route.addresses.allow]
+        lines.append(f"http-request deny deny_status 403 if r{number} !{taken}")
     return lines
 
 

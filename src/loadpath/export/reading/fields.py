@@ -8,6 +8,7 @@ from loadpath.export.reading.scope import Scope
 from loadpath.export.reading.tree import Directive
 from loadpath.export.reading.values import plain
 from loadpath.gateway.settings.filters import HeaderRules
+from loadpath.http.grammar import token
 
 _CLIENT_HOST: Final = ("$host", "$http_host", "$host:$server_port")
 _DONE: Final[dict[str, tuple[str, ...]]] = {
@@ -35,7 +36,7 @@ def read_host(scope: Scope, otherwise: str) -> str | None:
             said = each.take()[1]
             if said in _CLIENT_HOST:
                 return None
-            return otherwise if said == "$proxy_host" else plain(said)
+            return otherwise if said == "$proxy_host" else plain(said) or None
     return otherwise
 
 
@@ -66,9 +67,18 @@ def response_rules(scope: Scope, notes: Notes) -> HeaderRules:
     """Return what is changed in answers."""
     rules = _rules(scope, notes, "add_header", _is_ours)
     changed = {each.lower() for each in rules.set}
-    hidden = [each.take()[0] for each in scope.all("proxy_hide_header") if each.args]
-    gone = tuple(each for each in hidden if each.lower() not in {*changed, "x-request-id"})
+    hidden = [each for each in scope.all("proxy_hide_header") if _is_field(each, notes)]
+    names = [each.take()[0] for each in hidden]
+    gone = tuple(each for each in names if each.lower() not in {*changed, "x-request-id"})
     return HeaderRules(set=rules.set, remove=gone)
+
+
+def _is_field(at: Directive, notes: Notes) -> bool:
+    """Return whether a directive names a header field, else note it."""
+    if token.fullmatch(at.args[0].encode()):
+        return True
+    notes.add(at, "not understood", "it names no header field")
+    return False
 
 
 def _rules(
@@ -77,13 +87,17 @@ def _rules(
     changes: dict[str, str] = {}
     gone: list[str] = []
     for each in scope.all(name):
-        field, value = (*each.args, "", "")[:2]
+        if not _is_field(each, notes):
+            continue
+        field, value = each.args[:2]
         said = plain(value)
         if is_known(field.lower(), value):
             each.take()
         elif field.lower() == "host" and name == "proxy_set_header":
             if said is None and value not in (*_CLIENT_HOST, "$proxy_host"):
                 notes.add(each, "not understood", _VARIABLE)
+            elif not value:
+                notes.add(each, "not understood", "an upstream is always told a host")
         elif said is None:
             notes.add(each, "not understood", _VARIABLE)
         else:

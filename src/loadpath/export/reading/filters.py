@@ -7,7 +7,7 @@ from typing import Any, Final
 from loadpath.export.reading.notes import Notes
 from loadpath.export.reading.scope import Scope
 from loadpath.export.reading.tree import Directive
-from loadpath.export.reading.values import plain, size
+from loadpath.export.reading.values import network, plain, size, whole
 from loadpath.gateway.settings.filters import Addresses, Compression, RateLimitSettings
 
 _RATE = re.compile(r"rate=(\d+)r/([sm])")
@@ -23,11 +23,12 @@ def read_zones(http: Directive, notes: Notes) -> dict[str, RateLimitSettings]:
         name = next((w[5:].partition(":")[0] for w in words if w.startswith("zone=")), "")
         rate = next((found for w in words if (found := _RATE.fullmatch(w))), None)
         key = _key(words[0] if words else "")
-        if rate is None or key is None or not int(rate[1]):
+        often = whole(rate[1]) if rate is not None else None
+        if rate is None or key is None or not often:
             notes.add(each, "not understood", "its key or rate is not known")
             continue
         period = 1.0 if rate[2] == "s" else 60.0
-        zones[name] = RateLimitSettings(limit=int(rate[1]), period=period, **key)
+        zones[name] = RateLimitSettings(limit=often, period=period, **key)
     return zones
 
 
@@ -59,7 +60,11 @@ def read_limit(
     if zone is None:
         notes.add(limits[0], "not understood", f"there is no zone {name}")
         return None
-    burst = next((int(w[6:]) for w in words if re.fullmatch(r"burst=\d+", w)), 0)
+    said = next((w[6:] for w in words if w.startswith("burst=")), "0")
+    burst = whole(said)
+    if burst is None:
+        notes.add(limits[0], "not understood", f"burst is no number: {said}")
+        burst = 0
     if burst and "nodelay" not in words:
         notes.add(limits[0], "differs", "nginx lets the burst wait; here it goes at once")
     return RateLimitSettings(
@@ -74,8 +79,7 @@ def read_addresses(scope: Scope, notes: Notes) -> Addresses:
         rules = [each for each in block.block or () if each.name in ("allow", "deny")]
         if rules:
             break
-    deny = [each.args[0] for each in rules if each.name == "deny" and each.args != ("all",)]
-    allow = [each.args[0] for each in rules if each.name == "allow" and each.args != ("all",)]
+    deny, allow = _networks("deny", rules, notes), _networks("allow", rules, notes)
     order = [each.name for each in rules]
     closes = bool(rules) and rules[-1].name == "deny" and rules[-1].args == ("all",)
     for each in rules:
@@ -89,6 +93,19 @@ def read_addresses(scope: Scope, notes: Notes) -> Addresses:
         notes.add(rules[0], "not understood", "of `allow` and `deny` here deny always wins")
         return Addresses()
     return Addresses(allow=tuple(allow) if closes else (), deny=tuple(deny))
+
+
+def _networks(name: str, rules: list[Directive], notes: Notes) -> list[str]:
+    found = []
+    for each in rules:
+        if each.name != name or each.args == ("all",):
+            continue
+        place = network(each.args[0])
+        if place is None:
+            notes.add(each, "not understood", "it is no IP address or network")
+        else:
+            found.append(place)
+    return found
 
 
 def read_compression(scope: Scope) -> Compression | None:

@@ -17,7 +17,8 @@ from loadpath.export.reading.servers import merged, read_hosts, read_listeners
 from loadpath.export.reading.services import Services
 from loadpath.export.reading.tree import Directive, parse
 from loadpath.export.reading.upstreams import read_upstream
-from loadpath.export.reading.values import plain, seconds, size
+from loadpath.export.reading.values import name, network, plain, size, whole
+from loadpath.export.reading.waits import read_wait
 from loadpath.gateway.settings.gateway import GatewaySettings
 from loadpath.gateway.settings.listening import ClientLimits, ClientTimeouts, Listener, Log
 from loadpath.gateway.settings.routes import Route
@@ -66,8 +67,11 @@ _WORDS: Final = {
     "limit_except": 1,
     "listen": 1,
     "location": 1,
+    "proxy_connect_timeout": 1,
     "proxy_hide_header": 1,
     "proxy_pass": 1,
+    "proxy_read_timeout": 1,
+    "proxy_send_timeout": 1,
     "proxy_set_header": 2,
     "return": 1,
     "rewrite": 2,
@@ -113,7 +117,7 @@ def from_nginx(text: str, *, file: str = "nginx.conf") -> Imported:
     _drop_short(root, notes)
     http = root.first("http") or root
     http.take()
-    fields = _process(root) | _told(http)
+    fields = _process(root) | _told(http, notes)
     fields["limits"] = _limits(http, _connections(root))
     fields["timeouts"] = _timeouts(root, http, notes)
     fields |= _served(http, notes)
@@ -136,10 +140,9 @@ def _drop_short(block: Directive, notes: Notes) -> None:
 def _process(root: Directive) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     workers = root.first("worker_processes")
-    if workers is not None and workers.args[0].isdecimal():
-        fields["workers"] = min(max(int(workers.take()[0]), 1), 64)
-    elif workers is not None:
-        workers.take()  # auto: one for each core is the caller's to say
+    count = whole(workers.take()[0]) if workers is not None else None
+    if count is not None:  # auto: one for each core is the caller's to say
+        fields["workers"] = min(max(count, 1), 64)
     return fields
 
 
@@ -150,19 +153,21 @@ def _connections(root: Directive) -> dict[str, int]:
         return {}
     events.take()
     found = events.first("worker_connections")
-    if found is None or not found.args[0].isdecimal():
+    count = whole(found.args[0]) if found is not None else None
+    if found is None or count is None:
         return {}
-    return {"connections": max(int(found.take()[0]) // 2, 1)}
+    found.take()
+    return {"connections": max(count // 2, 1)}
 
 
 def _limits(http: Directive, limits: dict[str, int]) -> ClientLimits:
     largest = size(Scope((http,)).word("client_max_body_size") or "1m")
     limits["body"] = largest or ClientLimits().body
     buffers = http.first("large_client_header_buffers")
-    if buffers is not None and buffers.args[0].isdecimal():
-        count, each = buffers.take()[:2]
-        limits["request_line"] = size(each) or ClientLimits().request_line
-        limits["head"] = int(count) * limits["request_line"]
+    count = whole(buffers.args[0]) if buffers is not None else None
+    if buffers is not None and count:
+        limits["request_line"] = size(buffers.take()[1]) or ClientLimits().request_line
+        limits["head"] = count * limits["request_line"]
     return ClientLimits(**limits)
 
 
@@ -172,11 +177,9 @@ def _timeouts(root: Directive, http: Directive, notes: Notes) -> ClientTimeouts:
     found["drain"] = root.first("worker_shutdown_timeout")
     found["tunnel"] = _tunnel(http)
     for field, directive in found.items():
-        wait = seconds(directive.take()[0]) if directive is not None else None
+        wait = read_wait(directive, directive.take()[0], notes) if directive is not None else None
         if wait:
             waits[field] = wait
-        elif directive is not None:
-            notes.add(directive, "not understood", "it is no time above 0")
     return ClientTimeouts(**waits)
 
 
@@ -189,31 +192,41 @@ def _tunnel(http: Directive) -> Directive | None:
     return None
 
 
-def _told(http: Directive) -> dict[str, Any]:
+def _told(http: Directive, notes: Notes) -> dict[str, Any]:
     """Return what stands for the whole of `http`: whom to believe, and the access log."""
     fields: dict[str, Any] = {}
-    trusted = [each.take()[0] for each in http.all("set_real_ip_from")]
+    trusted = _trusted(http, notes)
     if trusted:
-        fields["trusted_proxies"] = tuple(trusted)
-        for name in ("real_ip_header", "real_ip_recursive"):
-            Scope((http,)).word(name)
+        fields["trusted_proxies"] = trusted
+        for each in ("real_ip_header", "real_ip_recursive"):
+            Scope((http,)).word(each)
     log = http.first("access_log")
     if log is not None:
         where = plain(log.take()[0]) or "-"
         fields["log"] = Log(access={"off": "", "/dev/stdout": "-"}.get(where, where))
-    for each in http.all("log_format"):
-        each.take()
-    for each in http.block or ():
-        ours = any(word.startswith("$loadpath_") for word in each.args)
-        if each.name in _HARMLESS or (each.name in ("geo", "map") and ours):
-            _take_all(each)
+    for line in http.all("log_format"):
+        line.take()
+    for line in http.block or ():
+        ours = any(word.startswith("$loadpath_") for word in line.args)
+        if line.name in _HARMLESS or (line.name in ("geo", "map") and ours):
+            _take_all(line)
     return fields
+
+
+def _trusted(http: Directive, notes: Notes) -> tuple[str, ...]:
+    found: list[str] = []
+    for each in http.all("set_real_ip_from"):
+        place = network(each.take()[0])
+        if place is None:
+            notes.add(each, "not understood", "it is no IP address or network")
+        else:
+            found.append(place)
+    return tuple(dict.fromkeys(found))
 
 
 def _served(http: Directive, notes: Notes) -> dict[str, Any]:
     zones = read_zones(http, notes)
-    blocks = {each.args[0]: read_upstream(each, notes) for each in http.all("upstream")}
-    services = Services(blocks, notes)
+    services = Services(_upstreams(http, notes), notes)
     routes: list[Route] = []
     listeners: list[Listener] = []
     servers = http.all("server")
@@ -233,14 +246,27 @@ def _served(http: Directive, notes: Notes) -> dict[str, Any]:
     return fields
 
 
+def _upstreams(http: Directive, notes: Notes) -> dict[str, dict[str, Any]]:
+    blocks: dict[str, dict[str, Any]] = {}
+    for each in http.all("upstream"):
+        called = name(each.args[0])
+        if called in blocks:
+            notes.add(each, "not understood", f"there is an upstream {called} already")
+            continue
+        blocks[called] = read_upstream(each, notes)
+        if called != each.args[0]:
+            notes.add(each, "differs", f"it is called {called} here")
+    return blocks
+
+
 def _is_default(
     server: Directive, hosts: tuple[str, ...], servers: Sequence[Directive], notes: Notes
 ) -> None:
     """Note that nginx's first server also takes requests for hosts that no server names."""
     if hosts and server is servers[0]:
-        name = server.first("server_name")
-        assert name is not None
-        notes.add(name, "differs", "nginx serves other hosts here too; the gateway says 404")
+        named = server.first("server_name")
+        assert named is not None
+        notes.add(named, "differs", "nginx serves other hosts here too; the gateway says 404")
 
 
 def _named(routes: Sequence[Route]) -> tuple[Route, ...]:
@@ -249,7 +275,7 @@ def _named(routes: Sequence[Route]) -> tuple[Route, ...]:
     named = []
     for each in routes:
         count = taken[each.name] = taken.get(each.name, 0) + 1
-        fields = {name: getattr(each, name) for name in each.__struct_fields__}
+        fields = {field: getattr(each, field) for field in each.__struct_fields__}
         named.append(
             Route(**fields | {"name": each.name if count == 1 else f"{each.name}.{count}"})
         )

@@ -11,7 +11,7 @@ from loadpath.export.reading.paths import read_match, read_rewrite
 from loadpath.export.reading.scope import Scope
 from loadpath.export.reading.services import Services
 from loadpath.export.reading.tree import Directive
-from loadpath.export.reading.values import plain, size
+from loadpath.export.reading.values import name, plain, size, whole
 from loadpath.gateway.settings.filters import RateLimitSettings
 from loadpath.gateway.settings.routes import Match, Respond, Rewrite, Route, Static, Target
 
@@ -53,11 +53,11 @@ class Locations:
     def read(self, server: Directive, scope: Scope) -> Iterator[Route]:
         """Give a route for each location, and one for a server that answers by itself."""
         found = server.all("location")
-        named = {each.args[0]: each for each in found if each.args[:1] and each.args[0][0] == "@"}
+        named = {each.args[0]: each for each in found if each.args[0].startswith("@")}
         for each in named.values():
             if each.args[0].endswith("/tunnel"):
                 _take_all(each)
-        paths = [each for each in found if each.args and each.args[0] not in named]
+        paths = [each for each in found if each.args[0] not in named]
         folders = {each.args[-1] for each in paths if each.args[0] != "="}
         for each in paths:
             if _is_other_half(each, folders, paths):
@@ -88,9 +88,8 @@ class Locations:
 
     def _match(self, location: Directive, paths: list[Directive]) -> Match | None:
         path = location.args[-1]
-        if location.args[0] != "=" and any(
-            each.args == ("=", path[:-1]) for each in paths if path.endswith("/")
-        ):
+        whole_path = ("=", path[:-1])
+        if path[:1] == "/" and path[1:].endswith("/") and any(e.args == whole_path for e in paths):
             location.take()
             return Match(hosts=self._hosts, prefix=path[:-1])
         return read_match(location, self._hosts, self._notes)
@@ -113,8 +112,7 @@ class Locations:
         for each in body.block or ():
             if each.name in _HARMLESS:
                 each.take()
-        name = _name_of(body)
-        return Route(name=name or _slug(match), **fields)
+        return Route(name=_name_of(body) or _slug(match), **fields)
 
     def _methods(self, body: Directive, match: Match) -> Match:
         only = body.first("limit_except")
@@ -151,13 +149,13 @@ class Locations:
     def _passed(
         self, passed: Directive, body: Directive, match: Match, scope: Scope
     ) -> dict[str, Any]:
-        name = self._services.of(passed, scope)
-        if name is None:
+        upstream = self._services.of(passed, scope)
+        if upstream is None:
             return {"respond": Respond(status=502, body="see the notes of the import")}
         rewrite = read_rewrite(match, passed, body, self._notes)
         host = read_host(scope, urlsplit(passed.args[0]).netloc)
         return {
-            "targets": (Target(upstream=name),),
+            "targets": (Target(upstream=upstream),),
             "rewrite": Rewrite(prefix=rewrite.prefix, path=rewrite.path, host=host),
             "request_headers": request_rules(scope, self._notes),
             "upgrade": can_upgrade(scope),
@@ -165,7 +163,7 @@ class Locations:
 
     def _answer(self, answer: Directive) -> Respond:
         words = answer.take()
-        code = int(words[0]) if words and words[0].isdecimal() else 302
+        code = whole(words[0]) or (0 if words[0].isdecimal() else 302)
         text = words[-1] if len(words) > 1 or not words[0].isdecimal() else ""
         said = plain(text)
         if said is None or not 200 <= code <= 599:  # noqa: PLR2004 - the range of statuses
@@ -238,7 +236,7 @@ def _take_all(directive: Directive) -> None:
 def _name_of(body: Directive) -> str:
     for each in body.all("set"):
         if each.args[:1] == ("$loadpath_route",):
-            return each.take()[1]
+            return name(each.take()[1])[:80]
     return ""
 
 

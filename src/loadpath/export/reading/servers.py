@@ -4,7 +4,7 @@ from typing import Final
 
 from loadpath.export.reading.notes import Notes
 from loadpath.export.reading.tree import Directive
-from loadpath.export.reading.values import plain
+from loadpath.export.reading.values import plain, whole
 from loadpath.gateway.settings.listening import Certificate, Listener
 
 _EVERY: Final = "0.0.0.0"  # noqa: S104 - what nginx listens on when nothing else is said
@@ -48,13 +48,13 @@ def read_listeners(server: Directive, names: tuple[str, ...], notes: Notes) -> l
 def _address(where: str) -> tuple[str, int] | None:
     if where.startswith("unix:"):
         return None
-    if where.isdecimal():
-        return _EVERY, int(where)
     host, colon, port = where.rpartition(":")
-    if not colon or where.endswith("]"):
+    if where.isdecimal():
+        host, port = "*", where
+    elif not colon or where.endswith("]"):
         host, port = where, "80"
-    host = _EVERY if host == "*" else host.strip("[]")
-    return (host, int(port)) if port.isdecimal() and 0 < int(port) < 65_536 else None  # noqa: PLR2004 - ports
+    host, number = (_EVERY if host == "*" else host.strip("[]")), whole(port)
+    return (host, number) if host and number and number < 65_536 else None  # noqa: PLR2004 - ports
 
 
 def _certificates(

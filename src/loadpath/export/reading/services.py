@@ -1,13 +1,14 @@
 """What locations say about the services they pass to: one entry for each, as a gateway has it."""
 
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from loadpath.balance.endpoint import Endpoint
 from loadpath.export.reading.notes import Notes
 from loadpath.export.reading.scope import Scope
 from loadpath.export.reading.tree import Directive
-from loadpath.export.reading.values import plain, seconds
+from loadpath.export.reading.values import name, plain, whole
+from loadpath.export.reading.waits import read_wait
 from loadpath.gateway.settings.upstreams import (
     EndpointSettings,
     PassiveHealth,
@@ -42,58 +43,60 @@ class Services:
         if len(passed.args) != 1 or plain(passed.args[0]) is None:
             self._notes.add(passed, "not understood", "its address holds a variable")
             return None
-        address = urlsplit(passed.take()[0])
-        if address.scheme not in _PORTS or address.netloc.startswith("unix"):
+        address = _split(passed.take()[0])
+        is_host = address.netloc and not address.netloc.startswith(("unix", ":"))
+        if address.scheme not in _PORTS or not is_host:
             self._notes.add(passed, "not understood", "only http:// and https:// are known")
             return None
-        name = address.netloc
-        if name not in self._fields:
-            name = self._single(address.netloc, _PORTS[address.scheme])
-        self._hear(name, passed, scope, tls=address.scheme == "https")
-        return name
+        called = name(address.netloc)
+        if called not in self._fields:
+            called = self._single(address.netloc, _PORTS[address.scheme])
+        self._hear(called, passed, scope, tls=address.scheme == "https")
+        return called
 
     def settings(self) -> dict[str, UpstreamSettings]:
         """Return every upstream that has an endpoint."""
         return {
-            name: UpstreamSettings(**fields | self._said.get(name, {}))
-            for name, fields in self._fields.items()
+            called: UpstreamSettings(**fields | self._said.get(called, {}))
+            for called, fields in self._fields.items()
             if fields["endpoints"]
         }
 
     def _single(self, netloc: str, port: int) -> str:
         """Return the name of an upstream for one address."""
         address = netloc if ":" in netloc.rpartition("]")[2] else f"{netloc}:{port}"
-        name = "".join(each if each.isalnum() or each in "_.-" else "_" for each in address)
+        called = name(address)
         endpoints: tuple[EndpointSettings, ...] = (EndpointSettings(address=address),)
         try:
             Endpoint.parse(address)
         except ValueError:
             endpoints = ()
         alone = PassiveHealth(max_fails=0)  # nginx never takes out the only one
-        self._fields.setdefault(name, {"endpoints": endpoints, "passive": alone})
-        return name
+        self._fields.setdefault(called, {"endpoints": endpoints, "passive": alone})
+        return called
 
-    def _hear(self, name: str, passed: Directive, scope: Scope, *, tls: bool) -> None:
+    def _hear(self, called: str, passed: Directive, scope: Scope, *, tls: bool) -> None:
         said = {
             "timeouts": self._timeouts(scope),
-            "retries": self._retries(name, scope),
+            "retries": self._retries(called, scope),
             "tls": _tls(scope) if tls else None,
         }
-        if self._said.setdefault(name, said) != said:
+        if self._said.setdefault(called, said) != said:
             self._notes.add(
                 passed,
                 "differs",
-                f"{name} has the timeouts, retries and TLS of the location that named it first",
+                f"{called} has the timeouts, retries and TLS of the location that named it first",
             )
 
     def _timeouts(self, scope: Scope) -> UpstreamTimeouts:
         waits = {}
         for field in ("connect", "send", "read"):
-            text = scope.word(f"proxy_{field}_timeout")
-            waits[field] = (seconds(text) if text else None) or _NGINX_WAIT
+            found = scope.one(f"proxy_{field}_timeout")
+            wait = read_wait(found, found.take()[0], self._notes) if found else None
+            waits[field] = wait or _NGINX_WAIT
         return UpstreamTimeouts(**waits)
 
-    def _retries(self, name: str, scope: Scope) -> Retries:
+    def _retries(self, called: str, scope: Scope) -> Retries:
         tries = scope.word("proxy_next_upstream_tries")
         found = scope.one("proxy_next_upstream")
         words = found.take() if found is not None else ()
@@ -103,9 +106,17 @@ class Services:
             self._notes.add(
                 found, "differs", "repeated are only requests that are safe, on 502, 503 and 504"
             )
-        if tries and tries.isdecimal() and int(tries):
-            return Retries(tries=int(tries))
-        return Retries(tries=max(len(self._fields[name]["endpoints"]), 1))
+        count = whole(tries or "")
+        if count:
+            return Retries(tries=count)
+        return Retries(tries=max(len(self._fields[called]["endpoints"]), 1))
+
+
+def _split(address: str) -> SplitResult:
+    try:
+        return urlsplit(address)
+    except ValueError:  # brackets that hold no IPv6 address
+        return urlsplit("")
 
 
 def _tls(scope: Scope) -> UpstreamTls:

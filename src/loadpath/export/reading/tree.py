@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from loadpath.export.reading.tokens import NginxSyntaxError, Token, tokens
 
 _DEEPEST = 50
+_MARK = "\ufeff"
 
 
 @dataclass(slots=True, eq=False)
@@ -46,16 +47,20 @@ def parse(text: str, file: str) -> Directive:
     Raises:
         NginxSyntaxError: nginx itself would not read it.
     """
+    if text.startswith(_MARK):
+        raise NginxSyntaxError(file, 1, "it begins with a byte order mark: save it without one")
     root = Directive("", (), 1, [])
     stream = tokens(text, file)
-    root.block = list(_directives(stream, file, depth=0))
+    root.block = list(_directives(stream, file, 1, depth=0))
     root.understood = True
     return root
 
 
-def _directives(stream: Iterator[Token], file: str, *, depth: int) -> Iterator[Directive]:
+def _directives(
+    stream: Iterator[Token], file: str, opened: int, *, depth: int
+) -> Iterator[Directive]:
     if depth > _DEEPEST:
-        raise NginxSyntaxError(file, 1, f"blocks are nested deeper than {_DEEPEST}")
+        raise NginxSyntaxError(file, opened, f"blocks are nested deeper than {_DEEPEST}")
     words: list[Token] = []
     for token in stream:
         if not token.sign:
@@ -70,12 +75,12 @@ def _directives(stream: Iterator[Token], file: str, *, depth: int) -> Iterator[D
         found = Directive(name, tuple(args), words[0].line)
         words = []
         if token.text == "{":
-            found.block = list(_directives(stream, file, depth=depth + 1))
+            found.block = list(_directives(stream, file, found.line, depth=depth + 1))
         yield found
     if words:
         raise NginxSyntaxError(file, words[0].line, f"{words[0].text} does not end with `;`")
     if depth:
-        raise NginxSyntaxError(file, 1, "a block is not closed: `}` is missing at the end")
+        raise NginxSyntaxError(file, opened, "the block that begins here is not closed by a `}`")
 
 
 def _closed(words: list[Token], token: Token, file: str, depth: int) -> None:

@@ -6,7 +6,8 @@ from typing import Any, Final, TypeVar
 from loadpath.balance.endpoint import Endpoint
 from loadpath.export.reading.notes import Notes
 from loadpath.export.reading.tree import Directive
-from loadpath.export.reading.values import seconds
+from loadpath.export.reading.values import name, seconds, whole
+from loadpath.export.reading.waits import DAY
 from loadpath.gateway.settings.upstreams import (
     EndpointSettings,
     HashKey,
@@ -41,7 +42,7 @@ def read_upstream(block: Directive, notes: Notes) -> dict[str, Any]:
     fields: dict[str, Any] = {"endpoints": tuple(_endpoints(servers, notes))}
     fields |= _method(block, notes)
     fields |= _passive(servers, notes)
-    connections = _shared(servers, "max_conns=", _whole, 100, notes)
+    connections = _shared(servers, "max_conns=", whole, 100, notes)
     fields["connections"] = connections or 100
     fields |= _keepalive(block, len(fields["endpoints"]), notes)
     return fields | _sticky(block, notes)
@@ -61,7 +62,7 @@ def _endpoints(servers: list[Directive], notes: Notes) -> list[EndpointSettings]
         except ValueError as error:
             notes.add(server, "not understood", str(error))
             continue
-        weight = _whole(_option(options, "weight=") or "1") or 1
+        weight = whole(_option(options, "weight=") or "1") or 1
         if weight > _LARGEST_WEIGHT:
             notes.add(server, "differs", f"weights go up to {_LARGEST_WEIGHT}")
         endpoints.append(
@@ -122,9 +123,12 @@ def _field_name(variable: str) -> str:
 
 
 def _passive(servers: list[Directive], notes: Notes) -> dict[str, Any]:
-    fails = _shared(servers, "max_fails=", _whole, _NGINX_PASSIVE.max_fails, notes)
+    fails = _shared(servers, "max_fails=", whole, _NGINX_PASSIVE.max_fails, notes)
     away = _shared(servers, "fail_timeout=", seconds, _NGINX_PASSIVE.fail_timeout, notes)
-    return {"passive": PassiveHealth(max_fails=fails, fail_timeout=away or 1.0)}
+    for each in servers:
+        if (seconds(_option(each.args, "fail_timeout=") or "") or 0) > DAY:
+            notes.add(each, "differs", "fail_timeout is at most a day here")
+    return {"passive": PassiveHealth(max_fails=fails, fail_timeout=min(away or 1.0, DAY))}
 
 
 def _shared(
@@ -153,10 +157,6 @@ def _option(options: tuple[str, ...] | list[str], name: str) -> str | None:
     return next((each[len(name) :] for each in options if each.startswith(name)), None)
 
 
-def _whole(text: str) -> int | None:
-    return int(text) if text.isdecimal() else None
-
-
 def _keepalive(block: Directive, endpoints: int, notes: Notes) -> dict[str, Any]:
     found = block.first("keepalive")
     if found is None:
@@ -167,7 +167,7 @@ def _keepalive(block: Directive, endpoints: int, notes: Notes) -> dict[str, Any]
             " the gateway keeps 32 for each endpoint",
         )
         return {}
-    idle = _whole(found.take()[0]) if found.args else None
+    idle = whole(found.take()[0]) if found.args else None
     return {} if not idle else {"keepalive": max(-(-idle // max(endpoints, 1)), 1)}
 
 
@@ -176,7 +176,7 @@ def _sticky(block: Directive, notes: Notes) -> dict[str, Any]:
     if found is None:
         return {}
     words = found.take()
-    if words[:1] != ("cookie",) or len(words) < 2:  # noqa: PLR2004 - a kind and a name
+    if words[:1] != ("cookie",) or len(words) < 2 or name(words[1]) != words[1]:  # noqa: PLR2004 - a kind and a name
         notes.add(found, "not understood", "only `sticky cookie NAME` is known")
         return {}
     age = seconds(_option(words, "expires=") or "0s") or 0

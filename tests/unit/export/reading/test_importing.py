@@ -233,6 +233,8 @@ def test_what_is_read_can_be_written_as_toml_and_read_again(tmp_path: Path) -> N
         ("a\nb", 1),
         ("a;\n}", 2),
         ("a {\nb;", 1),
+        ("a {}\nb {\nc {}\n", 2),
+        ("\ufeffa;", 1),
         ("a;\nb 'x;", 2),
         ("a 'x'y;", 1),
         (";", 1),
