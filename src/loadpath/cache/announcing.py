@@ -78,6 +78,12 @@ class AnnouncingStore:
         prefix: The prefix of the store.
     """
 
+    read: Callable[[Sequence[str]], Awaitable[Sequence[bytes | None]]]
+    claim: Callable[..., Awaitable[Claimed]]
+    renew: Callable[..., Awaitable[bool]]
+    release: Callable[..., Awaitable[None]]
+    barriers: Callable[[Sequence[str]], Awaitable[Sequence[bytes | None]]]
+
     def __init__(self, store: Store, commands: Commands, *, prefix: str = "cache:") -> None:
         self._store = store
         self._commands = commands
@@ -87,12 +93,6 @@ class AnnouncingStore:
         self.renew = store.renew
         self.release = store.release
         self.barriers = store.barriers
-
-    read: Callable[[Sequence[str]], Awaitable[Sequence[bytes | None]]]
-    claim: Callable[..., Awaitable[Claimed]]
-    renew: Callable[..., Awaitable[bool]]
-    release: Callable[..., Awaitable[None]]
-    barriers: Callable[[Sequence[str]], Awaitable[Sequence[bytes | None]]]
 
     async def fill(
         self, key: str, body: bytes, *, token: str, life: float, tags: Sequence[str]
