@@ -7,7 +7,6 @@ somebody has read what it appended.
 Source: elle.list-append.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
@@ -16,18 +15,11 @@ from loadpath.caplab.checkers.txn.consistency import forbidden
 from loadpath.caplab.checkers.txn.cycles import cycles
 from loadpath.caplab.checkers.txn.graph import PROCESS, REALTIME, RW, WR, WW, Graph
 from loadpath.caplab.checkers.txn.story import findings
-from loadpath.caplab.checkers.txn.transactions import Txn, transactions, writes
+from loadpath.caplab.checkers.txn.transactions import Txn, Write, transactions, writes
 from loadpath.caplab.checkers.verdict import Finding, Verdict, judged
 from loadpath.caplab.history.history import History
 
 List = tuple[Any, ...]
-
-
-class Append(NamedTuple):
-    """Hold who appended a value, and whether it was the transaction's last to the key."""
-
-    txn: Txn
-    last: bool
 
 
 class Read(NamedTuple):
@@ -47,12 +39,7 @@ class Lists:
 
     def __init__(self, txns: Sequence[Txn]) -> None:
         self.txns = txns
-        self.appends: defaultdict[Any, dict[Any, Append]] = defaultdict(dict)
-        self.twice: list[tuple[Any, Any, Txn]] = []
-        for txn, op, last in writes(txns):
-            if op.value in self.appends[op.key] and txn.outcome != "fail":
-                self.twice.append((op.key, op.value, txn))
-            self.appends[op.key][op.value] = Append(txn, last)
+        self.appends, self.unclear = writes(txns)
         self.reads = list(_reads(txns))
         self.order = _longest(self.reads)
 
@@ -96,7 +83,7 @@ def list_append(history: History, *, consistency: str = "strict-serializable") -
         f"list-append, {consistency}",
         len(lists.txns),
         found,
-        unknown=_twice(lists),
+        unknown=lists.unclear,
         figures={"keys": len(lists.appends), "edges": len(graph.why)},
     )
 
@@ -105,15 +92,6 @@ def orders(wrong: frozenset[str]) -> int:
     """Return which orders beside the data a level looks at."""
     process = PROCESS if any(name.endswith("-process") for name in wrong) else 0
     return process | (REALTIME if any(name.endswith("-realtime") for name in wrong) else 0)
-
-
-def _twice(lists: Lists) -> str | None:
-    if not lists.twice:
-        return None
-    key, value, txn = lists.twice[0]
-    return (
-        f"{value} was appended to {key} more than once (operation {txn.start}): no read tells which"
-    )
 
 
 def _graph(lists: Lists, layers: int) -> Graph:
@@ -143,7 +121,7 @@ def _unread(lists: Lists, key: Any) -> list[tuple[Any, int]]:
 
 def _add_order(
     graph: Graph,
-    appends: dict[Any, Append],
+    appends: dict[Any, Write],
     key: Any,
     order: List,
     behind: Iterable[tuple[Any, int]],
@@ -250,7 +228,7 @@ def _internal(txn: Txn) -> Iterator[tuple[str, Txn, str]]:
 
 
 def _dirty_updates(
-    appends: dict[Any, Append], key: Any, order: List
+    appends: dict[Any, Write], key: Any, order: List
 ) -> Iterator[tuple[str, Txn, str]]:
     failed: Any = None
     for value in order:

@@ -10,23 +10,16 @@ Source: elle.rw-register.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from loadpath.caplab.checkers.txn.consistency import forbidden
 from loadpath.caplab.checkers.txn.cycles import cycles
 from loadpath.caplab.checkers.txn.graph import PROCESS, REALTIME, RW, WR, WW, Graph, knots
 from loadpath.caplab.checkers.txn.list_append import orders
 from loadpath.caplab.checkers.txn.story import findings
-from loadpath.caplab.checkers.txn.transactions import Txn, transactions, writes
+from loadpath.caplab.checkers.txn.transactions import Txn, Write, transactions, writes
 from loadpath.caplab.checkers.verdict import Finding, Verdict, judged
 from loadpath.caplab.history.history import History
-
-
-class Write(NamedTuple):
-    """Hold who wrote a version, and whether it was the transaction's last to the key."""
-
-    txn: Txn
-    last: bool
 
 
 class Registers:
@@ -38,15 +31,10 @@ class Registers:
 
     def __init__(self, txns: Sequence[Txn]) -> None:
         self.txns = txns
-        self.writes: defaultdict[Any, dict[Any, Write]] = defaultdict(dict)
+        self.writes, self.unclear = writes(txns)
         self.readers: defaultdict[Any, defaultdict[Any, list[Txn]]] = defaultdict(
             lambda: defaultdict(list)
         )
-        self.twice: list[tuple[Any, Any, Txn]] = []
-        for txn, op, last in writes(txns):
-            if op.value in self.writes[op.key] and txn.outcome != "fail":
-                self.twice.append((op.key, op.value, txn))
-            self.writes[op.key][op.value] = Write(txn, last)
         for txn in txns:
             if txn.outcome == "ok":
                 for key, value in _external_reads(txn):
@@ -93,17 +81,8 @@ def rw_register(history: History, *, consistency: str = "strict-serializable") -
         f"rw-register, {consistency}",
         len(registers.txns),
         found,
-        unknown=_twice(registers),
+        unknown=registers.unclear,
         figures={"keys": len(versions), "edges": len(graph.why)},
-    )
-
-
-def _twice(registers: Registers) -> str | None:
-    if not registers.twice:
-        return None
-    key, value, txn = registers.twice[0]
-    return (
-        f"{value} was written to {key} more than once (operation {txn.start}): no read tells which"
     )
 
 

@@ -1,5 +1,6 @@
 """Transactions out of calls: micro-operations on keys, and how each transaction ended."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal, NamedTuple
 
@@ -99,7 +100,32 @@ def _no_transaction(call: Call, write: F, history: History) -> HistoryError:
     return HistoryError(said, file=history.name, line=call.line)
 
 
-def writes(txns: Iterable[Txn]) -> Iterator[tuple[Txn, Micro, bool]]:
+class Write(NamedTuple):
+    """Hold who wrote a value, and whether it was the transaction's last to the key."""
+
+    txn: Txn
+    last: bool
+
+
+Writes = defaultdict[Any, dict[Any, Write]]
+"""Who wrote each value of each key."""
+
+
+def writes(txns: Iterable[Txn]) -> tuple[Writes, str | None]:
+    """Return who wrote what, and why reads do not tell whose value they saw, None where they do."""
+    found: Writes = defaultdict(dict)
+    unclear: str | None = None
+    for txn, op, last in _each_write(txns):
+        if op.value in found[op.key] and txn.outcome != "fail" and unclear is None:
+            unclear = (
+                f"{op.value} was written to {op.key} more than once (operation {txn.start}): "
+                "no read tells which"
+            )
+        found[op.key][op.value] = Write(txn, last)
+    return found, unclear
+
+
+def _each_write(txns: Iterable[Txn]) -> Iterator[tuple[Txn, Micro, bool]]:
     """Yield every write, and whether it is the transaction's last one to its key."""
     for txn in txns:
         last = {op.key: place for place, op in enumerate(txn.ops) if op.f != "r"}
