@@ -133,8 +133,11 @@ class TimeWindow:
             self._index = (self._index + 1) % size
             self._bucket = self._buckets[self._index]
             self._empty(self._bucket)
-        self._start = now // width * width
-        self._end = self._start + width
+        start = now // width * width
+        if start + width <= now:  # the division was rounded down
+            start += width
+        self._start = start
+        self._end = start + width
 
     def _empty(self, bucket: list[int]) -> None:
         for outcome, count in enumerate(bucket):

@@ -3,7 +3,7 @@
 from collections import Counter, deque
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from loadpath.core.rolling import CountWindow, TimeWindow
@@ -26,6 +26,7 @@ def test_a_count_window_holds_the_last_records(size: int, records: list[int]) ->
     buckets=st.integers(1, 12),
     records=st.lists(st.tuples(st.floats(0, 4), outcomes, st.integers(0, 5)), max_size=60),
 )
+@example(buckets=7, records=[(0.0, 0, 1), (0.0, 0, 0), (0.0, 0, 0), (0.0, 0, 0)])
 def test_a_time_window_spans_its_seconds(
     buckets: int, records: list[tuple[float, int, int]]
 ) -> None:
